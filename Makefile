@@ -1,0 +1,45 @@
+# make demo   the main job on the embedded sample
+# make test   all tests
+# make lint   style, types and the direction of imports
+# Each makes .venv when it is not there, with the versions of constraints.txt.
+
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := build/demo
+
+.PHONY: demo test lint format constraints clean
+
+demo: .venv/installed
+	rm -rf $(DEMO)
+	$(BIN)/oidata fetch Lemon Cheese --source sample: --dataset $(DEMO)
+	$(BIN)/oidata strip --dataset $(DEMO)
+
+test: .venv/installed
+	$(BIN)/pytest
+
+lint: .venv/installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/installed
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# Newest versions that fit; review the difference before you commit it.
+constraints:
+	rm -rf build/constraints
+	$(PYTHON) -m venv build/constraints
+	build/constraints/bin/pip install --quiet --upgrade 'pip>=25.1'
+	build/constraints/bin/pip install --quiet --editable . --group dev
+	build/constraints/bin/pip freeze --exclude-editable --exclude pip > constraints.txt
+
+clean:
+	rm -rf .venv build
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable . --group dev
+	touch $@

@@ -1,0 +1,5 @@
+"""`python -m oidata` is `oidata`."""
+
+from oidata.cli import main
+
+main()
