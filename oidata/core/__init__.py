@@ -1,0 +1,1 @@
+"""Pure computation: no files, no clock, no environment, no global random state."""

@@ -1,0 +1,145 @@
+"""The strip rules: which boxes should not train a detector, and why. A rule is a line of one of two tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from oidata.core.tables import COORDINATES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+SEPARATOR = "|"
+USER = "user:"
+
+
+def _not_a_number(boxes: pd.DataFrame) -> np.ndarray:
+    return boxes[list(COORDINATES)].isna().any(axis=1).to_numpy()
+
+
+def _outside(boxes: pd.DataFrame) -> np.ndarray:
+    xyxy = boxes[list(COORDINATES)]
+    return ((xyxy < 0) | (xyxy > 1)).any(axis=1).to_numpy()
+
+
+def _inverted(boxes: pd.DataFrame) -> np.ndarray:
+    return ((boxes["xmax"] < boxes["xmin"]) | (boxes["ymax"] < boxes["ymin"])).to_numpy()
+
+
+def _no_area(boxes: pd.DataFrame) -> np.ndarray:
+    return ((boxes["xmax"] == boxes["xmin"]) | (boxes["ymax"] == boxes["ymin"])).to_numpy()
+
+
+@dataclass(frozen=True)
+class FlagRule:
+    """Strip a box whose `flag` column says yes (1). The object stays visible: to a detector it is background."""
+
+    reason: str
+    flag: str
+    says: str
+    default: bool = True
+
+
+@dataclass(frozen=True)
+class DegenerateRule:
+    """Strip a box that is none: `applies` takes BOXES and gives a boolean array of shape (N,). Always on."""
+
+    reason: str
+    applies: Callable[[pd.DataFrame], np.ndarray]
+    says: str
+
+
+# What the flags mean: https://storage.googleapis.com/openimages/web/factsfigures.html
+FLAG_RULES = (
+    FlagRule("group", "is_group_of", "more than five instances in one box"),
+    FlagRule("depiction", "is_depiction", "a drawing or picture of the object"),
+    FlagRule("truncated", "is_truncated", "the object extends beyond the photo"),
+    FlagRule("occluded", "is_occluded", "another object hides part of it", default=False),
+    FlagRule("inside", "is_inside", "the photo was taken from inside the object", default=False),
+)
+DEGENERATE_RULES = (
+    DegenerateRule("not_a_number", _not_a_number, "a coordinate is NaN"),
+    DegenerateRule("outside", _outside, "a coordinate lies outside the photo"),
+    DegenerateRule("inverted", _inverted, "max lies before min"),
+    DegenerateRule("no_area", _no_area, "width or height is 0"),
+)
+DUPLICATE = "duplicate"
+
+DEFAULT = tuple(rule.reason for rule in FLAG_RULES if rule.default)
+
+
+def unknown(reason: str) -> str:
+    """The reason of a box that is stripped since its flag is unknown: `group` → `group_unknown`."""
+    return f"{reason}_unknown"
+
+
+REASONS = {
+    **{rule.reason: rule.says for rule in (*FLAG_RULES, *DEGENERATE_RULES)},
+    **{unknown(rule.reason): f"unknown whether {rule.says}" for rule in FLAG_RULES},
+    DUPLICATE: "the same box of the same class stands there twice",
+}
+_INVISIBLE = frozenset({DUPLICATE, *(rule.reason for rule in DEGENERATE_RULES)})
+
+
+def reasons(boxes: pd.DataFrame, flags: Collection[str] = DEFAULT, *, with_unknown: bool = False) -> pd.Series:
+    """For each of BOXES the reasons to strip it, sorted and joined by a bar; null where there is none.
+
+    `flags` names the flag rules to apply; boxes that are none are always stripped. Reasons that begin with `user:`
+    are kept. Of exact duplicates of a class in a photo the first without another reason stays.
+    """
+    table = _matrix(boxes, flags, with_unknown=with_unknown)
+    user = [_of_user(text) for text in boxes["stripped"]]
+    kept = table.to_numpy().any(axis=1) | np.array([bool(own) for own in user], dtype=bool)
+    table[DUPLICATE] = _duplicate(boxes, kept)
+    names = np.array(table.columns, dtype=object)
+    texts = [
+        SEPARATOR.join(sorted({*names[row], *own})) or None for row, own in zip(table.to_numpy(), user, strict=True)
+    ]
+    return pd.Series(texts, index=boxes.index, dtype="str")
+
+
+def user_reasons(boxes: pd.DataFrame) -> pd.Series:
+    """What remains of `stripped` when all rules are taken back: the reasons that begin with `user:`."""
+    texts = [SEPARATOR.join(_of_user(text)) or None for text in boxes["stripped"]]
+    return pd.Series(texts, index=boxes.index, dtype="str")
+
+
+def split_reasons(stripped: pd.Series) -> pd.DataFrame:
+    """One row for each pair of box and reason: the box's index, and `reason`."""
+    return stripped.dropna().str.split(SEPARATOR, regex=False).explode().to_frame("reason")
+
+
+def is_visible(reason: str) -> bool:
+    """Whether a box stripped for `reason` leaves an object to see in the photo."""
+    return reason not in _INVISIBLE
+
+
+def num_unknown(boxes: pd.DataFrame, flags: Collection[str] = DEFAULT) -> dict[str, int]:
+    """By flag rule, how many of BOXES have that flag unknown (-1)."""
+    return {rule.reason: int((boxes[rule.flag] == -1).sum()) for rule in FLAG_RULES if rule.reason in flags}
+
+
+def _matrix(boxes: pd.DataFrame, flags: Collection[str], *, with_unknown: bool) -> pd.DataFrame:
+    chosen = [rule for rule in FLAG_RULES if rule.reason in flags]
+    columns = {rule.reason: boxes[rule.flag].to_numpy() == 1 for rule in chosen}
+    columns |= {rule.reason: rule.applies(boxes) for rule in DEGENERATE_RULES}
+    if with_unknown:
+        columns |= {unknown(rule.reason): boxes[rule.flag].to_numpy() == -1 for rule in chosen}
+    return pd.DataFrame(columns, index=boxes.index)
+
+
+def _duplicate(boxes: pd.DataFrame, has_reason: np.ndarray) -> np.ndarray:
+    order = np.argsort(has_reason, kind="stable")
+    repeated = boxes.iloc[order].duplicated(["image_id", "mid", *COORDINATES]).to_numpy()
+    result = np.empty(len(boxes), dtype=bool)
+    result[order] = repeated
+    return result
+
+
+def _of_user(text: object) -> list[str]:
+    parts = text.split(SEPARATOR) if isinstance(text, str) else []
+    return [part for part in parts if part.startswith(USER)]

@@ -1,0 +1,93 @@
+"""Every error that oidata raises on purpose.
+
+OidataError
+├── UsageError          the request itself cannot be meant so; the command line exits with 2
+│   └── UnknownClassError   a class name that the release does not have
+├── SourceError         a source cannot be reached, or does not answer as it should
+│   ├── NotFoundError       the source answers, and has no such file
+│   └── TransientError      another try may mend it (5xx, 429, reset, stall, short body)
+├── TableError          a CSV or a table breaks its contract; names file and line
+├── PhotoError          bytes that are no whole JPEG, or not the bytes that were asked for
+├── DatasetError        a directory that is no dataset, or one made for another request
+└── StorageError        no space, no permission: the file system refused
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+class OidataError(Exception):
+    """What went wrong and where (`message`), and what to do next (`hint`)."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".rstrip()
+
+
+class UsageError(OidataError):
+    """The request itself cannot be meant so."""
+
+
+class UnknownClassError(UsageError):
+    """A class name or MID that the release does not have."""
+
+    def __init__(self, name: str, close: Sequence[str]) -> None:
+        hint = f"Did you mean {' or '.join(close)}?" if close else "Names are those of the release's class list."
+        super().__init__(f"{name!r} is no class of this release.", hint)
+        self.close = tuple(close)
+
+
+class SourceError(OidataError):
+    """A source cannot be reached, or does not answer as it should."""
+
+
+class NotFoundError(SourceError):
+    """The source answers, and has no such file."""
+
+
+class TransientError(SourceError):
+    """Another try may mend it; `retry_after_s` is the wait that the source asked for, 0 if none."""
+
+    def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class TableError(OidataError):
+    """A CSV or a table breaks its contract."""
+
+
+class PhotoError(OidataError):
+    """Bytes that are no whole JPEG, or not the bytes that were asked for."""
+
+
+class DatasetError(OidataError):
+    """A directory that is no dataset, or one that was made for another request."""
+
+
+class StorageError(OidataError):
+    """The file system refused: no space, no permission."""
+
+    @classmethod
+    def of(cls, error: OSError, path: Path) -> StorageError:
+        """Say what the operating system refused, for which file, and what to do about it."""
+        hints = {
+            errno.ENOSPC: "Free some space and run the same command again: what is there is kept.",
+            errno.EDQUOT: "Your quota is used up: free some space and run the same command again.",
+            errno.EACCES: "Choose a directory you may write to, or change its permissions.",
+            errno.EPERM: "Choose a directory you may write to, or change its permissions.",
+            errno.EROFS: "The file system is read-only: choose another directory.",
+            errno.ENOTDIR: "A part of that path is a file: choose another directory.",
+        }
+        hint = hints.get(error.errno or 0, "Check the path and run the same command again.")
+        return cls(f"Cannot write {path}: {error.strerror or error}.", hint)
