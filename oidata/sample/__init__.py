@@ -1,0 +1,13 @@
+"""The embedded sample: about 120 drawn photos of lemons and cheeses, laid out as on the Open Images servers.
+
+Nothing here was photographed, and nothing was copied from Open Images: `python -m oidata.sample.draw`
+drew every file. The pictures and tables are part of this project and under its licence (Apache-2.0);
+CC BY 4.0 may be chosen instead. The authors, titles, addresses and checksums in the image tables are
+invented, and the licence column repeats what Open Images lists only so that readers have one to read.
+"""
+
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parent / "openimages"
+"""The root of the sample: a mirror with the official paths below it, usable wherever a mirror is."""
