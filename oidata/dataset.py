@@ -1,0 +1,193 @@
+"""The dataset directory: the one thing that passes state from a verb to the next.
+
+dataset.json        what was asked for, of which release and source; marks the directory as a dataset
+images.parquet      one row per photo          (oidata.core.tables.IMAGES)
+boxes.parquet       one row per ground-truth box                 (BOXES)
+labels.parquet      one row per verified image label             (LABELS)
+manifest.tsv        split/image_id, SHA-256 and size of every photo that is there
+ATTRIBUTION.csv     author, licence and landing page of every photo that is there
+images/SPLIT/ID.jpg the photos, byte for byte as served
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from oidata import __version__
+from oidata.core.labels import Label, LabelMap
+from oidata.core.tables import BOXES, IMAGES, LABELS, SCHEMA_VERSION, Schema, check
+from oidata.errors import DatasetError, TableError
+from oidata.io import files
+from oidata.io.releases import photo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pandas as pd
+
+    from oidata.io.subset import Tables
+
+INFO_NAME = "dataset.json"
+MANIFEST_NAME = "manifest.tsv"
+ATTRIBUTION_NAME = "ATTRIBUTION.csv"
+_VERSION_KEY = b"oidata_schema_version"
+_ATTRIBUTION_COLUMNS = ("author", "author_url", "license", "title", "landing_url")
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What a dataset is made of: everything that decides its rows. Classes stand in the order of their ids."""
+
+    release: str
+    source: str
+    classes: LabelMap
+    splits: tuple[str, ...]
+    options: dict[str, Any] = field(default_factory=dict)
+    schema_version: int = SCHEMA_VERSION
+    oidata_version: str = __version__
+
+    def to_json(self) -> str:
+        """As dataset.json holds it."""
+        classes = [{"id": i, **asdict(label)} for i, label in enumerate(self.classes.labels, start=1)]
+        return json.dumps({**vars(self), "classes": classes}, indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> DatasetInfo:
+        """The inverse of `to_json`. Raises ValueError, KeyError or TypeError for anything else."""
+        values = json.loads(text)
+        labels = tuple(Label(item["mid"], item["display_name"]) for item in values.pop("classes"))
+        return cls(classes=LabelMap(labels), splits=tuple(values.pop("splits")), **values)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset directory; its tables are DataFrames of a declared schema, checked when read and when written."""
+
+    path: Path
+    info: DatasetInfo
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open an existing dataset.
+
+        Raises DatasetError where there is none, TableError where it has another schema version.
+        """
+        try:
+            text = (path / INFO_NAME).read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError):
+            message = f"{path} is no dataset: it has no {INFO_NAME}."
+            raise DatasetError(message, "Name one with -d DIR, or make one with: oidata fetch CLASS…") from None
+        try:
+            info = DatasetInfo.from_json(text)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            message = f"{path / INFO_NAME} cannot be read."
+            raise DatasetError(message, "Restore it, or fetch into a new directory.") from None
+        _check_version(info.schema_version, path / INFO_NAME)
+        return cls(path, info)
+
+    @classmethod
+    def exists(cls, path: Path) -> bool:
+        """Whether `path` is a dataset, of any version."""
+        return (path / INFO_NAME).is_file()
+
+    @classmethod
+    def check_free(cls, path: Path) -> None:
+        """Raise DatasetError if `path` holds something that is not of a dataset."""
+        if path.is_dir() and any(not entry.name.startswith(".") for entry in path.iterdir()):
+            raise DatasetError(f"{path} is not empty and no dataset.", "Name a new directory with -d DIR.")
+
+    def has_tables(self) -> bool:
+        """Whether a fetch has got as far as the tables: images.parquet is the last to be written."""
+        return self._table_path(IMAGES).is_file()
+
+    def images(self) -> pd.DataFrame:
+        """IMAGES, sorted by split and image_id."""
+        return self._read(IMAGES)
+
+    def boxes(self) -> pd.DataFrame:
+        """BOXES, in the order of the release."""
+        return self._read(BOXES)
+
+    def labels(self) -> pd.DataFrame:
+        """LABELS, sorted by split and image_id."""
+        return self._read(LABELS)
+
+    def begin(self, tables: Tables) -> None:
+        """Write a new dataset's tables. One that is stopped here has no images.parquet, and can be begun again."""
+        files.write_text(self.path / INFO_NAME, self.info.to_json())
+        self.write_boxes(tables.boxes)
+        self.write_labels(tables.labels)
+        self.write_images(tables.images)
+
+    def write_images(self, images: pd.DataFrame) -> None:
+        """Replace IMAGES, and with it the manifest and the attribution."""
+        there = images[images["status"] == "ok"].sort_values(["split", "image_id"])
+        names = there["split"] + "/" + there["image_id"]
+        self._write_csv(MANIFEST_NAME, zip(names, there["sha256"], there["size_bytes"], strict=True), delimiter="\t")
+        rows = there[list(_ATTRIBUTION_COLUMNS)].fillna("").itertuples(index=False)
+        credits_of = ((name, *row) for name, row in zip(names, rows, strict=True))
+        self._write_csv(ATTRIBUTION_NAME, credits_of, header=("photo", *_ATTRIBUTION_COLUMNS))
+        self._write(images, IMAGES)
+
+    def write_boxes(self, boxes: pd.DataFrame) -> None:
+        """Replace BOXES."""
+        self._write(boxes, BOXES)
+
+    def write_labels(self, labels: pd.DataFrame) -> None:
+        """Replace LABELS."""
+        self._write(labels, LABELS)
+
+    def photo_path(self, split: str, image_id: str) -> Path:
+        """Where a photo is, or would be."""
+        return self.path / "images" / photo(split, image_id)
+
+    def _table_path(self, schema: Schema) -> Path:
+        return self.path / f"{schema.name}.parquet"
+
+    def _read(self, schema: Schema) -> pd.DataFrame:
+        path = self._table_path(schema)
+        try:
+            table = parquet.read_table(path)
+        except FileNotFoundError:
+            message = f"{self.path} has no {path.name}: its fetch did not finish."
+            raise DatasetError(message, "Run the same oidata fetch again.") from None
+        except (pa.ArrowInvalid, OSError) as error:
+            raise TableError(f"{path} cannot be read: {error}.", "Restore it, or fetch into a new directory.") from None
+        version = (table.schema.metadata or {}).get(_VERSION_KEY, b"none").decode()
+        _check_version(version, path)
+        return check(table.to_pandas(), schema)
+
+    def _write(self, frame: pd.DataFrame, schema: Schema) -> None:
+        table = pa.Table.from_pandas(check(frame, schema), preserve_index=False)
+        metadata = {**(table.schema.metadata or {}), _VERSION_KEY: str(SCHEMA_VERSION).encode()}
+        with files.whole(self._table_path(schema)) as partial:
+            parquet.write_table(table.replace_schema_metadata(metadata), partial, compression="zstd")
+
+    def _write_csv(
+        self,
+        name: str,
+        rows: Iterator[tuple[object, ...]],
+        *,
+        header: tuple[str, ...] = (),
+        delimiter: str = ",",
+    ) -> None:
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+        if header:
+            writer.writerow(header)
+        writer.writerows(rows)
+        files.write_text(self.path / name, text.getvalue())
+
+
+def _check_version(version: object, path: Path) -> None:
+    if str(version) != str(SCHEMA_VERSION):
+        message = f"{path} has schema version {version}; this oidata reads version {SCHEMA_VERSION}."
+        raise TableError(message, "Use the oidata that wrote it, or fetch into a new directory.")

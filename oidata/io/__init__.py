@@ -1,0 +1,1 @@
+"""Moves bytes: sources, caches, scans, downloads."""

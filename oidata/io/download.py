@@ -1,0 +1,167 @@
+"""Many photos at once: each is retried, verified, hashed, and only then given its name."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+
+from oidata.errors import NotFoundError, PhotoError, SourceError, TransientError
+from oidata.io import files
+from oidata.io.photos import PhotoFacts, photo_facts
+from oidata.io.retry import Pace, Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from oidata.io.store import Store
+
+# Hashing and writing release the interpreter; more threads than this only contend for it.
+_NUM_WRITERS = 2
+# A server that asks for more is asked again sooner; its photos then fail and stay to be fetched another day.
+_RETRY_AFTER_MAX_S = 120.0
+
+
+@dataclass(frozen=True)
+class PhotoJob:
+    """A photo to have: its path at the source, where to put it, and its SHA-256 if other bytes are an error."""
+
+    name: str
+    target: Path
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class PhotoResult:
+    """What became of a job.
+
+    missing: the source has no such file. corrupt: what it serves is no whole JPEG. failed: another try may mend it.
+    `facts` is there if, and only if, the photo is (ok).
+    """
+
+    status: Literal["ok", "missing", "corrupt", "failed"]
+    facts: PhotoFacts | None = None
+    reason: str = ""
+    was_there: bool = False
+
+
+class OtherBytesError(PhotoError):
+    """A whole photo, but not the one that was asked for."""
+
+
+async def download_photos(
+    store: Store,
+    jobs: Sequence[PhotoJob],
+    *,
+    connections: int,
+    retry: Retry | None = None,
+    advance: Callable[[], None] | None = None,
+) -> list[PhotoResult]:
+    """Have all photos in place; one result for each job, in order. A photo that is there and whole is kept.
+
+    `advance` is called once for each photo. Raises StorageError if the file system refuses.
+    """
+    crew = _Crew(store, retry or Retry(), advance or (lambda: None), give_up_after=2 * connections)
+    results: list[PhotoResult] = [PhotoResult("failed")] * len(jobs)
+    todo = iter(enumerate(jobs))
+
+    async def work() -> None:
+        for index, job in todo:
+            results[index] = await crew.have(job)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(connections, len(jobs))):
+                group.create_task(work())
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from errors
+    finally:
+        crew.close()
+    return results
+
+
+class _Crew:
+    """What the connections share: the store, its pace, the writers, and when to give up on it."""
+
+    def __init__(self, store: Store, retry: Retry, advance: Callable[[], None], give_up_after: int) -> None:
+        self._store = store
+        # Asking a local directory again changes nothing.
+        self._retry = Retry(attempts=1) if urlsplit(store.url).scheme == "file" else retry
+        self._advance = advance
+        self._give_up_after = give_up_after
+        self._failed_in_a_row = 0
+        self._pace = Pace()
+        self._writers = ThreadPoolExecutor(_NUM_WRITERS, thread_name_prefix="oidata-photos")
+
+    def close(self) -> None:
+        """Wait for the photos that are being written."""
+        self._writers.shutdown()
+
+    async def have(self, job: PhotoJob) -> PhotoResult:
+        """Have one photo in place."""
+        result = await self._look(job) or await self._fetch(job)
+        self._failed_in_a_row = self._failed_in_a_row + 1 if result.status == "failed" else 0
+        self._advance()
+        return result
+
+    async def _look(self, job: PhotoJob) -> PhotoResult | None:
+        """The photo if it is there and whole: one that a stopped run left, say."""
+        if not job.target.exists():
+            return None
+        try:
+            facts = await self._in_writer(_read, job)
+        except PhotoError:
+            return None
+        return PhotoResult("ok", facts, was_there=True)
+
+    async def _fetch(self, job: PhotoJob) -> PhotoResult:
+        result = PhotoResult("failed", reason="not tried: the source has stopped answering")
+        for attempt in range(self._retry.attempts):
+            if self._failed_in_a_row >= self._give_up_after:
+                break
+            await self._pace.ready()
+            result, is_final = await self._try(job)
+            if is_final or attempt + 1 == self._retry.attempts:
+                break
+            await asyncio.sleep(self._retry.wait_s(attempt))
+        return result
+
+    async def _try(self, job: PhotoJob) -> tuple[PhotoResult, bool]:
+        """One try, and whether another one now would change nothing."""
+        try:
+            body = await self._store.get(job.name)
+            return PhotoResult("ok", await self._in_writer(_write, job, body)), True
+        except NotFoundError as error:
+            return PhotoResult("missing", reason=error.message), True
+        except TransientError as error:
+            self._pace.hold(min(error.retry_after_s, _RETRY_AFTER_MAX_S))
+            return PhotoResult("failed", reason=error.message), False
+        except SourceError as error:
+            return PhotoResult("failed", reason=error.message), True
+        except OtherBytesError as error:
+            return PhotoResult("failed", reason=f"{job.name}: {error.message}"), False
+        except PhotoError as error:
+            return PhotoResult("corrupt", reason=f"{job.name}: {error.message}"), False
+
+    async def _in_writer(self, act: Callable[..., PhotoFacts], *args: object) -> PhotoFacts:
+        return await asyncio.get_running_loop().run_in_executor(self._writers, act, *args)
+
+
+def _read(job: PhotoJob) -> PhotoFacts:
+    return _checked(job, job.target.read_bytes())
+
+
+def _write(job: PhotoJob, body: bytes) -> PhotoFacts:
+    facts = _checked(job, body)
+    files.write_bytes(job.target, body)
+    return facts
+
+
+def _checked(job: PhotoJob, data: bytes) -> PhotoFacts:
+    facts = photo_facts(data)
+    if job.sha256 and facts.sha256 != job.sha256:
+        raise OtherBytesError(f"its SHA-256 is {facts.sha256}, not {job.sha256} as recorded")
+    return facts

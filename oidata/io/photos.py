@@ -1,0 +1,90 @@
+"""What can be told of a photo from its bytes without decoding it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from oidata.errors import PhotoError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# JPEG markers: ITU-T T.81, table B.1.
+_SOI = b"\xff\xd8"
+_EOI = b"\xff\xd9"
+_SOS = 0xDA
+_APP1 = 0xE1
+_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_EXIF = b"Exif\0\0"
+_ORIENTATION = 0x0112  # Exif 2.32, table 4
+UPRIGHT = 1
+
+
+@dataclass(frozen=True)
+class PhotoFacts:
+    """A whole JPEG: pixels as stored (EXIF not applied), EXIF orientation (1 where there is none), length, hash."""
+
+    width_px: int
+    height_px: int
+    exif_orientation: int
+    size_bytes: int
+    sha256: str
+
+
+def photo_facts(data: bytes) -> PhotoFacts:
+    """Read the facts of a JPEG that is complete by its markers, from SOI to EOI.
+
+    Entropy-coded data is not decoded. Raises PhotoError for anything else.
+    """
+    if not data.startswith(_SOI):
+        raise PhotoError(f"no JPEG: it begins with {data[:16]!r}")
+    width_px = height_px = 0
+    orientation = UPRIGHT
+    for marker, start, end in _segments(data):
+        if marker in _SOF:
+            height_px = int.from_bytes(data[start + 1 : start + 3])
+            width_px = int.from_bytes(data[start + 3 : start + 5])
+        elif marker == _APP1 and data.startswith(_EXIF, start):
+            orientation = _exif_orientation(data[start:end])
+        elif marker == _SOS and data.find(_EOI, end) < 0:
+            raise PhotoError("a JPEG that is cut short: no EOI marker")
+    if not (width_px and height_px):
+        raise PhotoError("a JPEG without a frame header")
+    return PhotoFacts(width_px, height_px, orientation, len(data), sha256(data).hexdigest())
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """The marker segments up to and with the first scan's header: marker, payload's start and end."""
+    marker, position = 0, len(_SOI)
+    while marker != _SOS:
+        marker, start = _marker(data, position)
+        position = start + int.from_bytes(data[start : start + 2])
+        if position < start + 2 or position > len(data):
+            raise PhotoError("a JPEG that is cut short: its header ends within a segment")
+        yield marker, start + 2, position
+
+
+def _marker(data: bytes, position: int) -> tuple[int, int]:
+    """The marker at `position`, past any fill bytes (T.81, B.1.1.2), and the position behind it."""
+    if data[position : position + 1] != b"\xff":
+        raise PhotoError(f"a damaged JPEG: no marker at byte {position}")
+    while data[position : position + 1] == b"\xff":
+        position += 1
+    if position >= len(data):
+        raise PhotoError("a JPEG that is cut short: no scan")
+    return data[position], position + 1
+
+
+def _exif_orientation(payload: bytes) -> int:
+    """The orientation tag, 1 to 8; a damaged or invalid one counts as upright."""
+    exif = Image.Exif()
+    try:
+        exif.load(payload)
+    except (SyntaxError, ValueError, OSError, KeyError, TypeError):
+        return UPRIGHT
+    orientation = exif.get(_ORIENTATION)
+    return orientation if isinstance(orientation, int) and orientation in range(1, 9) else UPRIGHT
