@@ -1,0 +1,1 @@
+"""Renders what the verbs return: tables and progress in a terminal."""

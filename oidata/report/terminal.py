@@ -1,0 +1,40 @@
+"""Summaries in a terminal: tables that align, notes that wrap."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table as RichTable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from oidata.report.summary import Summary, Table
+
+
+def show(summary: Summary, console: Console) -> None:
+    """Print a summary."""
+    console.print(f"[bold]{escape(summary.headline)}[/bold]", highlight=False)
+    for table in summary.tables:
+        console.print()
+        console.print(_rich(table))
+    if summary.notes:
+        console.print()
+    for note in summary.notes:
+        console.print(f"• {escape(note)}", highlight=False)
+
+
+def _rich(table: Table) -> RichTable:
+    rich = RichTable(title=escape(table.title), title_justify="left", title_style="italic", box=box.SIMPLE_HEAD)
+    for index, name in enumerate(table.columns):
+        is_number = all(isinstance(row[index], int | float) for row in table.rows)
+        rich.add_column(escape(name), justify="right" if is_number else "left")
+    for row in table.rows:
+        rich.add_row(*(_cell(value) for value in row))
+    return rich
+
+
+def _cell(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else escape(str(value))

@@ -1,0 +1,152 @@
+"""`oidata strip`: marks the boxes that should not train a detector, and says what that leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from oidata.core import defects
+from oidata.core.defects import DEFAULT
+from oidata.io import files
+from oidata.report.summary import Summary, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    import pandas as pd
+
+    from oidata.dataset import Dataset
+
+
+@dataclass(frozen=True)
+class Stripped:
+    """What strip did to the boxes of one class in one split; reasons count boxes, which may have several."""
+
+    split: str
+    display_name: str
+    boxes: int
+    stripped: int
+    reasons: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Aftermath:
+    """Photos of a split: left without a box, and with a stripped object to see (the collateral)."""
+
+    split: str
+    photos: int
+    emptied: int
+    collateral: int
+
+
+@dataclass(frozen=True)
+class StripReport:
+    """What is marked now. unknown_flags: boxes left as they are, by rule, since the flag is unknown (-1)."""
+
+    directory: str
+    classes: tuple[Stripped, ...]
+    photos: tuple[Aftermath, ...]
+    unknown_flags: dict[str, int]
+
+    def summary(self) -> Summary:
+        """For a person."""
+        num_boxes, num_stripped = (sum(getattr(row, name) for row in self.classes) for name in ("boxes", "stripped"))
+        by_split = ", ".join(f"{split} {n}" for split, n in self._by_split().items())
+        headline = f"{self.directory}: {num_stripped:,} of {num_boxes:,} boxes stripped ({by_split})"
+        return Summary(headline, (self._classes_table(), self._photos_table()), tuple(self._notes()))
+
+    def _by_split(self) -> dict[str, int]:
+        splits = dict.fromkeys(row.split for row in self.classes)
+        return {split: sum(row.stripped for row in self.classes if row.split == split) for split in splits}
+
+    def _classes_table(self) -> Table:
+        reasons = [name for name in _known_first(self.classes) if any(row.reasons.get(name) for row in self.classes)]
+        rows = (
+            (
+                row.split,
+                row.display_name,
+                row.boxes,
+                row.stripped,
+                *(row.reasons.get(name, 0) for name in reasons),
+            )
+            for row in self.classes
+        )
+        return Table(
+            "Boxes (one can have several reasons)",
+            ("split", "class", "boxes", "stripped", *reasons),
+            tuple(rows),
+        )
+
+    def _photos_table(self) -> Table:
+        rows = [(row.split, row.photos, row.emptied, row.collateral) for row in self.photos]
+        rows.append(("total", *(sum(column) for column in list(zip(*rows, strict=True))[1:])))
+        return Table("Photos", ("split", "photos", "left without a box", "collateral"), tuple(rows))
+
+    def _notes(self) -> Iterator[str]:
+        collateral = sum(row.collateral for row in self.photos)
+        if collateral:
+            yield (
+                f"Collateral: on {collateral:,} photos a stripped object stays visible without a box, and a detector"
+                " learns it as background. When you shard, drop those photos, or keep the boxes with weight 0."
+            )
+        unknown = ", ".join(f"{n:,} {reason}" for reason, n in self.unknown_flags.items() if n)
+        if unknown:
+            yield f"Left alone since the flag is unknown (-1): {unknown}. --unknown strips these too."
+
+
+def strip(dataset: Dataset, flags: Collection[str] = DEFAULT, *, with_unknown: bool = False) -> StripReport:
+    """Mark every box with all reasons that apply: the rules in `flags`, and those that always do.
+
+    Nothing is deleted, reasons of the user's (`user:…`) are kept, and doing it twice changes nothing.
+    """
+    with files.locked(dataset.path):
+        boxes = dataset.boxes()
+        stripped = boxes.assign(stripped=defects.reasons(boxes, flags, with_unknown=with_unknown))
+        dataset.write_boxes(stripped)
+    unknown = {} if with_unknown else defects.num_unknown(stripped, flags)
+    return _report(dataset, stripped, unknown)
+
+
+def unstrip(dataset: Dataset) -> StripReport:
+    """Take all marks back but the user's."""
+    with files.locked(dataset.path):
+        boxes = dataset.boxes()
+        restored = boxes.assign(stripped=defects.user_reasons(boxes))
+        dataset.write_boxes(restored)
+    return _report(dataset, restored, {})
+
+
+def _report(dataset: Dataset, boxes: pd.DataFrame, unknown: Mapping[str, int]) -> StripReport:
+    images = dataset.images()
+    boxes = boxes.assign(split=boxes["image_id"].map(images.set_index("image_id")["split"]))
+    return StripReport(
+        directory=str(dataset.path),
+        classes=tuple(
+            _stripped(boxes[(boxes["split"] == split) & (boxes["mid"] == mid)], split, name)
+            for split in dataset.info.splits
+            for mid, name in dataset.info.classes.names.items()
+        ),
+        photos=tuple(_aftermath(boxes[boxes["split"] == split], split) for split in dataset.info.splits),
+        unknown_flags=dict(unknown),
+    )
+
+
+def _stripped(boxes: pd.DataFrame, split: str, display_name: str) -> Stripped:
+    reasons = defects.split_reasons(boxes["stripped"])["reason"].value_counts(sort=False)
+    counts = {str(reason): int(n) for reason, n in reasons.items()}
+    return Stripped(split, display_name, len(boxes), int(boxes["stripped"].notna().sum()), counts)
+
+
+def _aftermath(boxes: pd.DataFrame, split: str) -> Aftermath:
+    remains = boxes[boxes["stripped"].isna()]
+    reasons = defects.split_reasons(boxes["stripped"])["reason"]
+    visible = reasons[reasons.map(defects.is_visible).astype(bool)].index
+    photos = boxes["image_id"].nunique()
+    collateral = boxes.loc[visible.unique(), "image_id"].nunique()
+    return Aftermath(split, photos, photos - remains["image_id"].nunique(), collateral)
+
+
+def _known_first(rows: Collection[Stripped]) -> list[str]:
+    """The reasons in the order of the rules, then the user's."""
+    met = {reason for row in rows for reason in row.reasons}
+    return [*(name for name in defects.REASONS if name in met), *sorted(met - defects.REASONS.keys())]
