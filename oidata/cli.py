@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from oidata import __version__
-from oidata.errors import OidataError, StorageError, UsageError
+from oidata.errors import OidataError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,8 +24,24 @@ EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
+
+class _Commands(TyperGroup):
+    """The commands; every error that is ours becomes a message, a hint and an exit code, here and only here."""
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _complain("Interrupted. What is there is kept: run the same command again.")
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+        except OidataError as error:
+            _complain(f"Error: {error.message}", error.hint)
+            raise typer.Exit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_ERROR) from error
+
+
 app = typer.Typer(
     name="oidata",
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -170,20 +186,9 @@ def strip_command(
     _print(report, report.summary, as_json=as_json)
 
 
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line; every error that is ours becomes a message, a hint and an exit code."""
-    try:
-        sys.exit(app(arguments, standalone_mode=True))
-    except KeyboardInterrupt:
-        _complain("Interrupted. What is there is kept: run the same command again.", "")
-        sys.exit(EXIT_INTERRUPTED)
-    except OidataError as error:
-        _complain(error.message, error.hint)
-        sys.exit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_ERROR)
-    except OSError as error:
-        refused = StorageError.of(error, Path(error.filename or "a file"))
-        _complain(refused.message, refused.hint)
-        sys.exit(EXIT_ERROR)
+def main() -> None:
+    """Run the command line."""
+    app()
 
 
 def _full_names(splits: Sequence[str]) -> set[str]:
@@ -212,5 +217,5 @@ def _print(report: Any, summary: Callable[[], Summary], *, as_json: bool) -> Non
     show(summary(), Console())
 
 
-def _complain(message: str, hint: str) -> None:
-    typer.echo(f"Error: {message}" + (f"\n{hint}" if hint else ""), err=True)
+def _complain(*lines: str) -> None:
+    typer.echo("\n".join(line for line in lines if line), err=True)

@@ -24,7 +24,7 @@ from oidata.io.metadata import OFFICIAL, Metadata, Source
 from oidata.io.photos import PhotoFacts
 from oidata.io.releases import Release, photo
 from oidata.io.retry import Retry
-from oidata.io.store import open_store
+from oidata.io.store import STALL_TIMEOUT_S, open_store
 from oidata.io.subset import Choice, read_subset
 from oidata.report.progress import Progress, Silence
 from oidata.report.summary import Summary, Table
@@ -61,6 +61,7 @@ class Network:
     offline: bool = False
     cache: Path = field(default_factory=default_directory)
     retry: Retry = field(default_factory=Retry)
+    stall_timeout_s: float = STALL_TIMEOUT_S
 
 
 @dataclass(frozen=True)
@@ -124,17 +125,14 @@ def fetch(
     network, progress = network or Network(), progress or Silence()
     pins = _pins(request)
     source = Source.of(request.source)
-    metadata = Metadata(
-        request.release,
-        source,
-        Cache(network.cache, network.offline, network.retry),
-        partial(progress.task, unit="bytes"),
-    )
+    cache = Cache(network.cache, network.offline, network.retry)
+    watch = partial(progress.task, unit="bytes")
+    metadata = Metadata(request.release, source, cache, watch, network.stall_timeout_s)
     dataset = _opened(directory, request, pins, metadata)
     choice = Choice(dataset.info.classes, dataset.info.splits, request.include_subclasses, request.quota, pins)
     tables = None if dataset.has_tables() else read_subset(metadata, choice)
     with files.locked(directory):
-        if tables is not None:
+        if tables is not None and not dataset.has_tables():
             dataset.begin(tables)
         results = _have_photos(dataset, pins, source, network, progress)
     return _report(dataset, request.quota, results)
@@ -206,10 +204,9 @@ def _have_photos(
     images = dataset.images()
     todo = images[~_is_there(dataset, images)]
     pinned = {pin.image_id: pin.sha256 for pin in pins}
-    recorded = todo["sha256"].fillna(todo["image_id"].map(pinned)).fillna("")
     jobs = [
-        PhotoJob(photo(split, image_id), dataset.photo_path(split, image_id), digest)
-        for split, image_id, digest in zip(todo["split"], todo["image_id"], recorded, strict=True)
+        PhotoJob(photo(split, image_id), dataset.photo_path(split, image_id), recorded or pinned.get(image_id, ""))
+        for split, image_id, recorded in zip(todo["split"], todo["image_id"], todo["sha256"].fillna(""), strict=True)
     ]
     results = _download(jobs, source, network, progress)
     dataset.write_images(_recorded(images, todo.index, results))
@@ -226,8 +223,9 @@ def _is_there(dataset: Dataset, images: pd.DataFrame) -> pd.Series:
 def _download(jobs: Sequence[PhotoJob], source: Source, network: Network, progress: Progress) -> list[PhotoResult]:
     async def download() -> list[PhotoResult]:
         done = count(1)
-        async with open_store(source.photos_url, offline=network.offline) as store:
-            with progress.task("photos", "photos") as tell:
+        store = open_store(source.photos_url, offline=network.offline, stall_timeout_s=network.stall_timeout_s)
+        async with store:
+            with progress.task("photos", unit="photos") as tell:
                 return await download_photos(
                     store,
                     jobs,

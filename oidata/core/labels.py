@@ -6,7 +6,7 @@ import difflib
 from collections import deque
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from oidata.errors import TableError, UnknownClassError
 
@@ -80,15 +80,12 @@ class Hierarchy:
     def from_json(cls, tree: object) -> Hierarchy:
         """Read the nested form of `bbox_labels_600_hierarchy.json` ("Part" is no "is a", and is left out)."""
         parents: dict[str, frozenset[str]] = {}
-        todo: list[tuple[Any, frozenset[str]]] = [(tree, frozenset())]
+        todo: list[tuple[object, frozenset[str]]] = [(tree, frozenset())]
         while todo:
             node, above = todo.pop()
-            if not isinstance(node, dict) or not isinstance(node.get("LabelName"), str):
-                message = f"A node of the class hierarchy has no LabelName: {str(node)[:80]}."
-                raise TableError(message, "Take the file from the release again.")
-            mid = node["LabelName"]
+            mid, children = _node(node)
             parents[mid] = parents.get(mid, frozenset()) | above
-            todo += [(child, frozenset({mid})) for child in node.get("Subcategory", [])]
+            todo += [(child, frozenset({mid})) for child in children]
         return cls(parents)
 
     @cached_property
@@ -123,3 +120,16 @@ class Hierarchy:
                     nearest[child] = nearest[mid]
                     todo.append(child)
         return nearest
+
+
+def _node(node: object) -> tuple[str, list[object]]:
+    """The machine id and the children of a node of the nested form."""
+    match node:
+        case {"LabelName": str(mid), "Subcategory": list(children)}:
+            return mid, children
+        case {"LabelName": str(mid)} if "Subcategory" not in node:
+            return mid, []
+    raise TableError(
+        f"This is no node of a class hierarchy: {str(node)[:80]}.",
+        "A node has a LabelName, and a list of nodes as its Subcategory if there are any. Take the file anew.",
+    )

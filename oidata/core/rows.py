@@ -61,6 +61,13 @@ class BadRowError(ValueError):
         self.fault = fault
 
 
+def classes_of(rows: pd.DataFrame, fold: Mapping[str, str]) -> dict[str, set[str]]:
+    """By image_id the chosen classes that are boxed in the photo, from box rows. Raises BadRowError for a bad id."""
+    _check_ids(rows)
+    chosen = rows["LabelName"].map(dict(fold))
+    return {str(image_id): set(mids) for image_id, mids in chosen.groupby(rows["ImageID"])}
+
+
 def boxes(rows: pd.DataFrame, fold: Mapping[str, str]) -> pd.DataFrame:
     """The BOXES of the classes that `fold` maps to a chosen one, from *all* box rows of their photos.
 

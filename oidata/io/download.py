@@ -64,6 +64,8 @@ async def download_photos(
 
     `advance` is called once for each photo. Raises StorageError if the file system refuses.
     """
+    for directory in {job.target.parent for job in jobs}:
+        files.make_directory(directory)
     crew = _Crew(store, retry or Retry(), advance or (lambda: None), give_up_after=2 * connections)
     results: list[PhotoResult] = [PhotoResult("failed")] * len(jobs)
     todo = iter(enumerate(jobs))

@@ -24,21 +24,30 @@ def partial_of(path: Path) -> Path:
     return path.with_name(f".{path.name}{PARTIAL_SUFFIX}")
 
 
+def make_directory(path: Path) -> None:
+    """Make a directory and those above it, if they are not there. Raises StorageError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError.of(error, path) from error
+
+
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """Write to the temporary path that this yields; it takes its final name when the block ends well.
 
-    Raises StorageError if the file system refuses.
+    The directory must be there. Raises StorageError if the file system refuses.
     """
     partial = partial_of(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
         partial.replace(path)
     except OSError as error:
-        raise StorageError.of(error, path) from error
-    finally:
         _discard(partial)
+        raise StorageError.of(error, path) from error
+    except BaseException:
+        _discard(partial)
+        raise
 
 
 def write_text(path: Path, text: str) -> None:
@@ -66,14 +75,12 @@ def check_writable(directory: Path) -> None:
 def locked(directory: Path) -> Iterator[None]:
     """Hold the directory's lock; raise DatasetError if another process holds it. A killed process frees it."""
     lock = FileLock(directory / LOCK_NAME, timeout=0)
+    make_directory(directory)
     try:
-        directory.mkdir(parents=True, exist_ok=True)
         with lock:
             yield
     except Timeout:
         raise DatasetError(f"Another oidata is at work in {directory}.", "Wait until it is done.") from None
-    except OSError as error:
-        raise StorageError.of(error, directory) from error
 
 
 def _discard(partial: Path) -> None:

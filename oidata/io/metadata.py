@@ -16,7 +16,7 @@ from oidata.errors import TableError
 from oidata.io import releases
 from oidata.io.loop import run
 from oidata.io.scan import Csv
-from oidata.io.store import open_store
+from oidata.io.store import STALL_TIMEOUT_S, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +58,7 @@ class Metadata:
     source: Source
     cache: Cache
     watch: Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
+    stall_timeout_s: float = STALL_TIMEOUT_S
 
     def class_list(self) -> LabelMap:
         """All classes of the release."""
@@ -96,7 +97,7 @@ class Metadata:
 
     async def _fetch_async(self, name: str) -> Path:
         published = releases.PUBLISHED.get(name) if self.source.name == OFFICIAL else None
-        async with open_store(self.source.metadata_url) as store:
+        async with open_store(self.source.metadata_url, stall_timeout_s=self.stall_timeout_s) as store:
             with self.watch(name) as advance:
                 return await self.cache.fetch(store, name, published, advance)
 

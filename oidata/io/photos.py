@@ -50,7 +50,7 @@ def photo_facts(data: bytes) -> PhotoFacts:
             width_px = int.from_bytes(data[start + 3 : start + 5])
         elif marker == _APP1 and data.startswith(_EXIF, start):
             orientation = _exif_orientation(data[start:end])
-        elif marker == _SOS and data.find(_EOI, end) < 0:
+        elif marker == _SOS and data.rfind(_EOI, end) < 0:
             raise PhotoError("a JPEG that is cut short: no EOI marker")
     if not (width_px and height_px):
         raise PhotoError("a JPEG without a frame header")

@@ -158,12 +158,12 @@ class Csv:
 
     def _image_records(self, image_ids: Collection[str]) -> Iterator[tuple[np.ndarray, bytes]]:
         wanted = {image_id.encode() for image_id in image_ids}
-        keys = _keys(b"".join(wanted), np.arange(len(wanted)) * _ID_LENGTH)
+        keys = np.sort(_keys(b"".join(wanted), np.arange(len(wanted)) * _ID_LENGTH))
         for block in self._records():
             row_keys = _keys(block.data, block.starts)
             firsts = np.flatnonzero(np.concatenate(([True], row_keys[1:] != row_keys[:-1])))
             lasts = np.append(firsts[1:], len(row_keys)) - 1
-            hits = np.isin(row_keys[firsts], keys)
+            hits = _is_in(row_keys[firsts], keys)
             for first, last in zip(firsts[hits], lasts[hits], strict=True):
                 start, end = int(block.starts[first]), int(block.ends[last]) + 1
                 if block.data[start : start + _ID_LENGTH] in wanted:
@@ -238,6 +238,14 @@ def _any_of(mids: Collection[str]) -> re.Pattern[bytes]:
     prefix = os.path.commonprefix(list(mids))  # noqa: RUF071 - of strings, not of paths
     tails = "|".join(re.escape(mid[len(prefix) :]) for mid in sorted(mids))
     return re.compile(f"{re.escape(prefix)}(?:{tails}),".encode())
+
+
+def _is_in(values: np.ndarray, ordered: np.ndarray) -> np.ndarray:
+    """Which of `values` are in `ordered`. numpy.isin would sort the latter again for every block."""
+    if not len(ordered):
+        return np.zeros(len(values), bool)
+    places = np.searchsorted(ordered, values)
+    return np.asarray(ordered[np.minimum(places, len(ordered) - 1)] == values)
 
 
 def _keys(data: bytes, starts: np.ndarray) -> np.ndarray:

@@ -169,7 +169,7 @@ class OfflineStore(HttpStore):
 
 async def _chunks(response: Response, url: str) -> AsyncIterator[bytes]:
     with _http_errors(url):
-        while (chunk := await response.body_reader.read(1 << 20)) is not None:
+        while (chunk := await response.body_reader.read_chunk()) is not None:
             yield bytes(chunk)
 
 

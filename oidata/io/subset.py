@@ -93,8 +93,8 @@ class _Split:
         if self.choice.pins:
             return sorted(pin.image_id for pin in self.choice.pins if pin.split == self.split)
         rows = csv.class_rows(set(self._fold))
-        classes = rows["LabelName"].map(self._fold)
-        classes_of = {image_id: set(mids) for image_id, mids in classes.groupby(rows["ImageID"])}
+        with csv.located():
+            classes_of = release_rows.classes_of(rows, self._fold)
         quota = self.choice.quota
         return sorted(selection.positives(classes_of, quota) + selection.negatives(classes_of.keys(), labels, quota))
 

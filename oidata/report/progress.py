@@ -93,4 +93,4 @@ class _Rate(ProgressColumn):
 
 
 def _amount(done: int, unit: Unit) -> str:
-    return f"{done / 1e6:.1f} MB" if unit == "bytes" else f"{done:,} {unit}"
+    return f"{done / 1e6:,.1f} MB" if unit == "bytes" else f"{done:,} done"

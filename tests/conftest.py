@@ -1,0 +1,41 @@
+"""Fixtures that several tests share, and what becomes of a test whose input is absent."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from oidata.fetch import Network
+from oidata.io.retry import Retry
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture
+def shared_mirror() -> Path:
+    """A mirror of real Open Images photos, which only the project's own machines have."""
+    mirror = SHARED / "openimages-mirror"
+    if not mirror.is_dir():
+        absent(f"there is no mirror of real photos at {mirror}")
+    return mirror
+
+
+def absent(reason: str) -> None:
+    """Skip the test; where CI says that all inputs must be there, fail it."""
+    if os.environ.get("OIDATA_NO_SKIPS"):
+        pytest.fail(f"OIDATA_NO_SKIPS is set, and {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test reads or fills the user's cache."""
+    directory = tmp_path / "cache"
+    monkeypatch.setenv("OIDATA_CACHE", str(directory))
+    return directory
+
+
+@pytest.fixture
+def network(cache: Path) -> Network:
+    """Retries that do not keep a test waiting."""
+    return Network(connections=8, cache=cache, retry=Retry(attempts=6, base_s=0.01), stall_timeout_s=0.5)
