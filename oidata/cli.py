@@ -37,6 +37,9 @@ class _Commands(TyperGroup):
         except OidataError as error:
             _complain(f"Error: {error.message}", error.hint)
             raise typer.Exit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_ERROR) from error
+        except OSError as error:
+            _complain(f"Error: {error}", "Check that path and run the same command again.")
+            raise typer.Exit(EXIT_ERROR) from error
 
 
 app = typer.Typer(

@@ -23,12 +23,11 @@ from pyarrow import parquet
 from oidata import __version__
 from oidata.core.labels import Label, LabelMap
 from oidata.core.tables import BOXES, IMAGES, LABELS, SCHEMA_VERSION, Schema, check
-from oidata.errors import DatasetError, TableError
+from oidata.errors import DatasetError, StorageError, TableError
 from oidata.io import files
 from oidata.io.releases import photo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     import pandas as pd
@@ -60,7 +59,7 @@ class DatasetInfo:
         return json.dumps({**vars(self), "classes": classes}, indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
-    def from_json(cls, text: str) -> DatasetInfo:
+    def from_json(cls, text: str | bytes) -> DatasetInfo:
         """The inverse of `to_json`. Raises ValueError, KeyError or TypeError for anything else."""
         values = json.loads(text)
         labels = tuple(Label(item["mid"], item["display_name"]) for item in values.pop("classes"))
@@ -81,17 +80,20 @@ class Dataset:
         Raises DatasetError where there is none, TableError where it has another schema version.
         """
         try:
-            text = (path / INFO_NAME).read_text(encoding="utf-8")
+            text = (path / INFO_NAME).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             message = f"{path} is no dataset: it has no {INFO_NAME}."
             raise DatasetError(message, "Name one with -d DIR, or make one with: oidata fetch CLASS…") from None
+        except OSError as error:
+            raise StorageError(
+                f"Cannot read {path / INFO_NAME}: {error.strerror}.", "Check its permissions."
+            ) from error
         try:
-            info = DatasetInfo.from_json(text)
+            _check_version(json.loads(text)["schema_version"], path / INFO_NAME)
+            return cls(path, DatasetInfo.from_json(text))
         except (ValueError, KeyError, TypeError, AttributeError):
             message = f"{path / INFO_NAME} cannot be read."
             raise DatasetError(message, "Restore it, or fetch into a new directory.") from None
-        _check_version(info.schema_version, path / INFO_NAME)
-        return cls(path, info)
 
     @classmethod
     def exists(cls, path: Path) -> bool:
@@ -129,12 +131,12 @@ class Dataset:
 
     def write_images(self, images: pd.DataFrame) -> None:
         """Replace IMAGES, and with it the manifest and the attribution."""
+        check(images, IMAGES)
         there = images[images["status"] == "ok"].sort_values(["split", "image_id"])
         names = there["split"] + "/" + there["image_id"]
-        self._write_csv(MANIFEST_NAME, zip(names, there["sha256"], there["size_bytes"], strict=True), delimiter="\t")
-        rows = there[list(_ATTRIBUTION_COLUMNS)].fillna("").itertuples(index=False)
-        credits_of = ((name, *row) for name, row in zip(names, rows, strict=True))
-        self._write_csv(ATTRIBUTION_NAME, credits_of, header=("photo", *_ATTRIBUTION_COLUMNS))
+        pins = zip(names, there["sha256"], there["size_bytes"], strict=True)
+        files.write_text(self.path / MANIFEST_NAME, "".join(f"{name}\t{sha}\t{size}\n" for name, sha, size in pins))
+        files.write_text(self.path / ATTRIBUTION_NAME, _attribution(names, there))
         self._write(images, IMAGES)
 
     def write_boxes(self, boxes: pd.DataFrame) -> None:
@@ -171,20 +173,15 @@ class Dataset:
         with files.whole(self._table_path(schema)) as partial:
             parquet.write_table(table.replace_schema_metadata(metadata), partial, compression="zstd")
 
-    def _write_csv(
-        self,
-        name: str,
-        rows: Iterator[tuple[object, ...]],
-        *,
-        header: tuple[str, ...] = (),
-        delimiter: str = ",",
-    ) -> None:
-        text = io.StringIO(newline="")
-        writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
-        if header:
-            writer.writerow(header)
-        writer.writerows(rows)
-        files.write_text(self.path / name, text.getvalue())
+
+def _attribution(names: pd.Series, images: pd.DataFrame) -> str:
+    text = io.StringIO(newline="")
+    # All fields are quoted: titles hold line ends that the csv module would leave bare.
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    writer.writerow(("photo", *_ATTRIBUTION_COLUMNS))
+    rows = images[list(_ATTRIBUTION_COLUMNS)].fillna("").itertuples(index=False)
+    writer.writerows((name, *row) for name, row in zip(names, rows, strict=True))
+    return text.getvalue()
 
 
 def _check_version(version: object, path: Path) -> None:

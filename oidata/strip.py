@@ -103,7 +103,7 @@ def strip(dataset: Dataset, flags: Collection[str] = DEFAULT, *, with_unknown: b
         boxes = dataset.boxes()
         stripped = boxes.assign(stripped=defects.reasons(boxes, flags, with_unknown=with_unknown))
         dataset.write_boxes(stripped)
-    unknown = {} if with_unknown else defects.num_unknown(stripped, flags)
+    unknown = {} if with_unknown else defects.num_unknown(stripped[stripped["stripped"].isna()], flags)
     return _report(dataset, stripped, unknown)
 
 

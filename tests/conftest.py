@@ -4,9 +4,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from oidata.fetch import Network
 from oidata.io.retry import Retry
+
+# Machines that are busy are no fault of the code.
+settings.register_profile("oidata", deadline=None)
+settings.load_profile("oidata")
 
 SHARED = Path(__file__).parents[2] / "shared"
 

@@ -15,6 +15,7 @@ from oidata.core.selection import Quota
 from oidata.dataset import Dataset
 from oidata.errors import DatasetError, SourceError, StorageError, TableError, UnknownClassError, UsageError
 from oidata.fetch import FetchReport, Network, Request, fetch
+from oidata.io import scan
 from oidata.io.retry import Retry
 from oidata.sample import ROOT
 from oidata.strip import strip
@@ -392,3 +393,17 @@ def test_dataset_json_says_what_was_asked(tmp_path: Path, network: Network) -> N
     ]
     assert (info["release"], info["source"], info["splits"]) == ("v5", "sample:", ["test"])
     assert (info["options"]["limit"], info["options"]["seed"]) == (2, 4)
+
+
+def test_rows_of_a_photo_in_several_places_are_counted_on(
+    tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a photo's rows are parsed in several parts, box_id is the row's ordinal all the same."""
+    monkeypatch.setattr(scan, "_PARSE_BYTES", 1)
+    lines = (ROOT / BOXES).read_bytes().splitlines(keepends=True)
+    source = _broken_copy(tmp_path, BOXES, b"".join([lines[0], *lines[1::2], *lines[2::2]]))
+    fetch(tmp_path / "d", both(source, splits=("validation",)), network)
+    boxes = Dataset.open(tmp_path / "d").boxes()
+    ids = [line.split(b",")[0].decode() for line in (*lines[1::2], *lines[2::2])]
+    assert set(boxes["box_id"]) <= {f"{image_id}-{n}" for image_id in ids for n in range(ids.count(image_id))}
+    assert boxes["box_id"].is_unique

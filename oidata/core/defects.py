@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from oidata.core.tables import COORDINATES
+from oidata.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -89,8 +90,10 @@ def reasons(boxes: pd.DataFrame, flags: Collection[str] = DEFAULT, *, with_unkno
     """For each of BOXES the reasons to strip it, sorted and joined by a bar; null where there is none.
 
     `flags` names the flag rules to apply; boxes that are none are always stripped. Reasons that begin with `user:`
-    are kept. Of exact duplicates of a class in a photo the first without another reason stays.
+    are kept. Of exact duplicates of a class in a photo the first without another reason stays. Raises UsageError for
+    a flag rule that does not exist.
     """
+    _check_known(flags)
     table = _matrix(boxes, flags, with_unknown=with_unknown)
     user = [_of_user(text) for text in boxes["stripped"]]
     kept = table.to_numpy().any(axis=1) | np.array([bool(own) for own in user], dtype=bool)
@@ -121,6 +124,12 @@ def is_visible(reason: str) -> bool:
 def num_unknown(boxes: pd.DataFrame, flags: Collection[str] = DEFAULT) -> dict[str, int]:
     """By flag rule, how many of BOXES have that flag unknown (-1)."""
     return {rule.reason: int((boxes[rule.flag] == -1).sum()) for rule in FLAG_RULES if rule.reason in flags}
+
+
+def _check_known(flags: Collection[str]) -> None:
+    known = [rule.reason for rule in FLAG_RULES]
+    if unheard := set(flags).difference(known):
+        raise UsageError(f"{', '.join(sorted(unheard))} is no strip rule.", f"The rules are {', '.join(known)}.")
 
 
 def _matrix(boxes: pd.DataFrame, flags: Collection[str], *, with_unknown: bool) -> pd.DataFrame:

@@ -127,7 +127,7 @@ def _node(node: object) -> tuple[str, list[object]]:
     match node:
         case {"LabelName": str(mid), "Subcategory": list(children)}:
             return mid, children
-        case {"LabelName": str(mid)} if "Subcategory" not in node:
+        case {"LabelName": str(mid), **rest} if "Subcategory" not in rest:
             return mid, []
     raise TableError(
         f"This is no node of a class hierarchy: {str(node)[:80]}.",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from oidata.core.tables import IMAGE_ID, SHA256, SPLITS
 from oidata.errors import TableError
 
-_LINE = re.compile(rf"(?P<split>{'|'.join(SPLITS)})/(?P<image_id>{IMAGE_ID})(?:\t(?P<sha256>{SHA256})(?:\t\d+)?)?")
+_LINE = re.compile(rf"(?P<split>{'|'.join(SPLITS)})/(?P<image_id>{IMAGE_ID})(?:\t(?P<sha256>{SHA256})(?:\t[0-9]+)?)?")
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Pin:
 def parse(text: str, name: str) -> tuple[Pin, ...]:
     """The photos of a manifest; `name` is what an error calls the file. Raises TableError with the line."""
     pins: dict[str, Pin] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip() or line.startswith("#"):
             continue
         match = _LINE.fullmatch(line.rstrip())

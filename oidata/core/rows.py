@@ -68,14 +68,15 @@ def classes_of(rows: pd.DataFrame, fold: Mapping[str, str]) -> dict[str, set[str
     return {str(image_id): set(mids) for image_id, mids in chosen.groupby(rows["ImageID"])}
 
 
-def boxes(rows: pd.DataFrame, fold: Mapping[str, str]) -> pd.DataFrame:
+def boxes(rows: pd.DataFrame, fold: Mapping[str, str], num_before: Mapping[str, int] | None = None) -> pd.DataFrame:
     """The BOXES of the classes that `fold` maps to a chosen one, from *all* box rows of their photos.
 
-    All rows are needed since box_id counts them. Coordinates stay as in the release, normalised, rounded to
-    float32. Raises BadRowError for an id, number or flag that is none.
+    All rows are needed since box_id counts them; `num_before` says how many of a photo's came earlier. Coordinates
+    stay as in the release, normalised, rounded to float32. Raises BadRowError for an id, number or flag that is none.
     """
     _check_ids(rows)
-    ordinal = rows.groupby("ImageID", sort=False).cumcount()
+    earlier = rows["ImageID"].map(dict(num_before or {})).fillna(0).astype("int64")
+    ordinal = rows.groupby("ImageID", sort=False).cumcount() + earlier
     wanted = rows["LabelName"].isin(list(fold))
     rows, ordinal = rows[wanted], ordinal[wanted]
     columns = {
@@ -153,7 +154,7 @@ def _numbers(column: pd.Series) -> pd.Series:
 
 def _degrees(column: pd.Series) -> pd.Series:
     degrees = pd.to_numeric(column, errors="coerce")
-    _refuse(column, degrees.isna() & (column != ""), "is no rotation in degrees")
+    _refuse(column, ~degrees.between(-360, 360) & (column != ""), "is no rotation in degrees")
     return degrees.round().astype("Int16")
 
 

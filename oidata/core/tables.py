@@ -46,7 +46,7 @@ class Column:
             yield f"{self.name} is empty in {int(null.sum())} rows"
         present = column[~null]
         if self.values and not present.isin(self.values).all():
-            yield f"{self.name} holds {present[~present.isin(self.values)].iloc[0]!r}"
+            yield f"{self.name} holds {present[~present.isin(self.values)].tolist()[0]!r}"
         if self.pattern and not present.str.fullmatch(self.pattern).all():
             yield f"{self.name} holds {present[~present.str.fullmatch(self.pattern)].iloc[0]!r}"
 
@@ -140,6 +140,7 @@ def _faults(frame: pd.DataFrame, schema: Schema) -> Iterator[str]:
     for column in schema.columns:
         if column.name not in missing:
             yield from column.faults(frame[column.name])
-    if not missing and frame.duplicated(list(schema.key)).any():
-        first = frame.loc[frame.duplicated(list(schema.key)), list(schema.key)].iloc[0].tolist()
+    key = list(schema.key)
+    if not set(key) & set(missing) and (repeated := frame.duplicated(key)).any():
+        first = frame.loc[repeated, key].iloc[0].tolist()
         yield f"two rows for {', '.join(map(str, first))}"

@@ -77,10 +77,15 @@ def locked(directory: Path) -> Iterator[None]:
     lock = FileLock(directory / LOCK_NAME, timeout=0)
     make_directory(directory)
     try:
-        with lock:
-            yield
+        lock.acquire()
     except Timeout:
         raise DatasetError(f"Another oidata is at work in {directory}.", "Wait until it is done.") from None
+    except OSError as error:
+        raise StorageError.of(error, directory) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _discard(partial: Path) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
-
-from PIL import Image
 
 from oidata.errors import PhotoError
 
@@ -21,6 +20,7 @@ _APP1 = 0xE1
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _EXIF = b"Exif\0\0"
 _ORIENTATION = 0x0112  # Exif 2.32, table 4
+_SHORT = 3
 UPRIGHT = 1
 
 
@@ -49,7 +49,7 @@ def photo_facts(data: bytes) -> PhotoFacts:
             height_px = int.from_bytes(data[start + 1 : start + 3])
             width_px = int.from_bytes(data[start + 3 : start + 5])
         elif marker == _APP1 and data.startswith(_EXIF, start):
-            orientation = _exif_orientation(data[start:end])
+            orientation = _exif_orientation(data[start + len(_EXIF) : end])
         elif marker == _SOS and data.rfind(_EOI, end) < 0:
             raise PhotoError("a JPEG that is cut short: no EOI marker")
     if not (width_px and height_px):
@@ -79,12 +79,16 @@ def _marker(data: bytes, position: int) -> tuple[int, int]:
     return data[position], position + 1
 
 
-def _exif_orientation(payload: bytes) -> int:
-    """The orientation tag, 1 to 8; a damaged or invalid one counts as upright."""
-    exif = Image.Exif()
+def _exif_orientation(tiff: bytes) -> int:
+    """The orientation tag of the first image file directory (TIFF 6.0, section 2); what is no such tag is upright."""
+    order = {b"II": "<", b"MM": ">"}.get(tiff[:2], "=")
     try:
-        exif.load(payload)
-    except (SyntaxError, ValueError, OSError, KeyError, TypeError):
+        (directory,) = struct.unpack_from(f"{order}I", tiff, 4)
+        (num_entries,) = struct.unpack_from(f"{order}H", tiff, directory)
+        for entry in range(num_entries):
+            tag, kind, _, value = struct.unpack_from(f"{order}HHIH", tiff, directory + 2 + 12 * entry)
+            if (tag, kind) == (_ORIENTATION, _SHORT) and value in range(1, 9):
+                return int(value)
+    except struct.error:
         return UPRIGHT
-    orientation = exif.get(_ORIENTATION)
-    return orientation if isinstance(orientation, int) and orientation in range(1, 9) else UPRIGHT
+    return UPRIGHT

@@ -6,12 +6,14 @@ Quoted commas and newlines are honoured. Frames hold strings; their index is eac
 
 from __future__ import annotations
 
+import csv
 import io
 import os.path
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +33,7 @@ _BLOCK_BYTES = 1 << 20
 _RECORD_BYTES_MAX = 1 << 20
 _PARSE_BYTES = 1 << 26
 _ID_LENGTH = 16
-_NEWLINE, _QUOTE, _COMMA = b'\n",'
+_NEWLINE, _RETURN, _QUOTE, _COMMA = b'\n\r",'
 
 
 @dataclass(frozen=True)
@@ -51,26 +53,33 @@ class Csv:
     path: Path
     columns: tuple[str, ...]
 
-    @cached_property
+    @property
     def header(self) -> tuple[str, ...]:
-        """All column names. Raises TableError where a wanted one is absent."""
+        """All column names. Raises TableError where a wanted one is absent, or the first wanted is not the first."""
+        return self._header[0]
+
+    @cached_property
+    def _header(self) -> tuple[tuple[str, ...], int]:
+        """The column names, and the byte at which the first record begins."""
         first = self._first_line()
         names = tuple(name.strip() for name in first.decode("utf-8-sig", "replace").split(","))
         missing = [name for name in self.columns if name not in names]
+        if not missing and names[0] != self.columns[0]:
+            missing = [f"{self.columns[0]} in the first place"]
         if missing:
-            raise self.error(
-                1, f"no column {', '.join(missing)} in the header {first[:100].decode('utf-8', 'replace')!r}"
-            )
-        return names
-
-    @cached_property
-    def body_offset(self) -> int:
-        """Where the first record begins."""
-        return len(self._first_line()) + 1
+            text = first[:100].decode("utf-8", "replace")
+            raise self.error(1, f"no column {', '.join(missing)} in the header {text!r}")
+        return names, len(first) + 1
 
     def class_rows(self, mids: Collection[str]) -> pd.DataFrame:
-        """The rows whose LabelName is one of `mids`."""
-        return pd.concat([self.empty(), *self._parsed(self._class_records(mids))])
+        """The rows whose LabelName is one of `mids`. Other rows are passed over unchecked: see `check_rows`."""
+        parts = (rows[rows["LabelName"].isin(list(mids))] for rows in self._parsed(self._class_records(mids)))
+        return pd.concat([self.empty(), *parts])
+
+    def check_rows(self) -> None:
+        """Go through all rows, as `image_rows` does on its way, and raise TableError for one without an ImageID."""
+        for _ in self._records():
+            pass
 
     def image_rows(self, image_ids: Collection[str]) -> Iterator[pd.DataFrame]:
         """All rows whose first field is one of `image_ids`, in parts of bounded size that keep a photo's rows whole."""
@@ -116,12 +125,13 @@ class Csv:
 
     def _blocks(self) -> Iterator[tuple[int, bytes]]:
         """Byte strings that end at record ends, each with its offset."""
+        _, start = self._header
         with self.path.open("rb", buffering=0) as file:
-            offset = file.seek(self.body_offset)
+            offset = file.seek(start)
             rest = b""
             while data := file.read(_BLOCK_BYTES):
                 data = rest + data
-                cut = _last_record_end(data)
+                cut = self._cut(offset, data)
                 if cut:
                     yield offset, data[:cut]
                 elif len(data) > _RECORD_BYTES_MAX:
@@ -131,17 +141,29 @@ class Csv:
             self._check_last(offset, rest)
             yield offset, rest + b"\n"
 
+    def _cut(self, offset: int, data: bytes) -> int:
+        """The position behind the last newline that ends a record, 0 if there is none."""
+        if b'"' not in data:
+            return data.rfind(b"\n") + 1
+        try:
+            ends = _record_ends(data, np.frombuffer(data, np.uint8))
+        except csv.Error as error:
+            raise self.error(self.line_of(offset), f"rows from here on cannot be read: {error}") from None
+        return int(ends[-1]) + 1 if ends.size else 0
+
     def _check_last(self, offset: int, record: bytes) -> None:
         """A file without a final newline may have been cut short."""
         if record.count(b'"') % 2 or record.count(b",") < len(self.header) - 1:
             raise self.error(self.line_of(offset), "the file ends within a row: it was cut short")
+        if b'"' not in record and b"\r" in record[:-1]:
+            raise self.error(self.line_of(offset), "line ends are CR only; convert the file (tr '\\r' '\\n')")
 
     def _records(self) -> Iterator[_Block]:
         for offset, data in self._blocks():
             array = np.frombuffer(data, np.uint8)
             ends = _record_ends(data, array)
             starts = np.concatenate((np.zeros(1, np.int64), ends[:-1] + 1))
-            if (bad := np.flatnonzero(np.isin(array[starts], (_COMMA, _NEWLINE)))).size:
+            if (bad := np.flatnonzero(np.isin(array[starts], (_COMMA, _NEWLINE, _RETURN)))).size:
                 raise self.error(self.line_of(offset + int(starts[bad[0]])), "a row without an ImageID")
             yield _Block(data, offset, starts, ends)
 
@@ -149,10 +171,13 @@ class Csv:
         pattern = _any_of(mids)
         for offset, data in self._blocks():
             starts, rows = [], []
+            begin, end = 0, 0
             for match in pattern.finditer(data):
-                start = data.rfind(b"\n", 0, match.start()) + 1
-                starts.append(offset + start)
-                rows.append(data[start : data.find(b"\n", match.end()) + 1])
+                if match.start() < end:
+                    continue  # another match in the row that was just taken
+                begin, end = _record_around(data, match.start())
+                starts.append(offset + begin)
+                rows.append(data[begin:end])
             if rows:
                 yield np.array(starts), b"".join(rows)
 
@@ -203,41 +228,65 @@ class Csv:
             )
         except pa.ArrowInvalid as error:
             raise self._row_error(offsets, bad, error) from None
+        if table.num_rows != len(offsets):
+            raise self.error(self.line_of(int(offsets[0])), "rows from here on have quotes in unquoted fields")
         frame: pd.DataFrame = table.to_pandas().astype("str")
         return frame.set_index(pd.Index(offsets))
 
     def _row_error(
         self, offsets: np.ndarray, bad: Sequence[arrow_csv.InvalidRow], error: pa.ArrowInvalid
     ) -> TableError:
-        if bad and bad[0].number is not None:
+        if bad and bad[0].number is not None and bad[0].number <= len(offsets):
             fault = f"{bad[0].actual_columns} fields, not {bad[0].expected_columns}: {bad[0].text[:80]!r}"
             return self.error(self.line_of(int(offsets[bad[0].number - 1])), fault)
         return self.error(self.line_of(int(offsets[0])), f"rows from here on cannot be read: {error}")
 
 
-def _last_record_end(data: bytes) -> int:
-    """The position behind the last newline that ends a record, 0 if there is none. `data` begins with a record."""
-    if b'"' not in data:
-        return data.rfind(b"\n") + 1
-    ends = _record_ends(data, np.frombuffer(data, np.uint8))
-    return int(ends[-1]) + 1 if len(ends) else 0
-
-
 def _record_ends(data: bytes, array: np.ndarray) -> np.ndarray:
-    """The newlines outside quotes: those that an even number of quotes precedes (RFC 4180)."""
+    """The newlines that end a record: those outside quotes."""
     newlines = np.flatnonzero(array == _NEWLINE)
-    if b'"' not in data:
+    if b'"' not in data or not newlines.size:
         return newlines
-    quotes = np.flatnonzero(array == _QUOTE)
+    quotes = np.flatnonzero(array[: newlines[-1]] == _QUOTE)
+    if not _are_proper(quotes, array):
+        return _record_ends_by_reader(data, newlines)
     num_before = np.searchsorted(quotes, newlines)
     return np.asarray(newlines[num_before % 2 == 0])
+
+
+def _are_proper(quotes: np.ndarray, array: np.ndarray) -> bool:
+    """Whether quotes open and close fields as in RFC 4180; then a newline is quoted if an odd number precedes it."""
+    before = np.where(quotes > 0, array[quotes - 1], _NEWLINE)
+    opening, closing = before[::2], array[quotes + 1][1::2]
+    return bool(
+        np.isin(opening, (_COMMA, _NEWLINE, _QUOTE)).all()
+        and np.isin(closing, (_COMMA, _NEWLINE, _RETURN, _QUOTE)).all()
+    )
+
+
+def _record_ends_by_reader(data: bytes, newlines: np.ndarray) -> np.ndarray:
+    """The same where stray quotes stand in unquoted fields: as csv.reader has it, and as slow."""
+    lines = (line.decode("latin-1") for line in io.BytesIO(data[: newlines[-1] + 1]))
+    # The last record holds the sentinel, and with it what a quote that is still open has swallowed.
+    reader = csv.reader(chain(lines, ("sentinel",)))
+    last_lines = np.array([reader.line_num for _ in reader], dtype=np.int64)[:-1]
+    return np.asarray(newlines[last_lines - 1])
+
+
+def _record_around(data: bytes, position: int) -> tuple[int, int]:
+    """Where the record that `position` lies in begins, and the position behind its newline."""
+    if b'"' not in data:
+        return data.rfind(b"\n", 0, position) + 1, data.find(b"\n", position) + 1
+    ends = _record_ends(data, np.frombuffer(data, np.uint8))
+    after = int(np.searchsorted(ends, position))
+    return int(ends[after - 1]) + 1 if after else 0, int(ends[after]) + 1
 
 
 def _any_of(mids: Collection[str]) -> re.Pattern[bytes]:
     """Find any of `mids` as a whole field. Their common prefix stands first: a literal is found fastest."""
     prefix = os.path.commonprefix(list(mids))  # noqa: RUF071 - of strings, not of paths
     tails = "|".join(re.escape(mid[len(prefix) :]) for mid in sorted(mids))
-    return re.compile(f"{re.escape(prefix)}(?:{tails}),".encode())
+    return re.compile(f"{re.escape(prefix)}(?:{tails})[,\r\n]".encode())
 
 
 def _is_in(values: np.ndarray, ordered: np.ndarray) -> np.ndarray:

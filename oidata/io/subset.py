@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -84,6 +85,7 @@ class _Split:
     def _labels(self, csv: Csv) -> pd.DataFrame:
         """LABELS of all photos of the split."""
         spoken = release_rows.evidence(self.choice.classes.mids, self._fold, self.hierarchy)
+        csv.check_rows()
         rows = csv.class_rows({str(mid) for mid in spoken["label_mid"]})
         with csv.located():
             return release_rows.labels(rows, spoken)
@@ -101,7 +103,11 @@ class _Split:
     def _boxes(self, csv: Csv, image_ids: Sequence[str]) -> pd.DataFrame:
         """BOXES of the chosen photos; box_id counts on where a photo's rows stand in several places of the file."""
         with csv.located():
-            parts = [release_rows.boxes(rows, self._fold) for rows in csv.image_rows(image_ids)]
+            num_before: Counter[str] = Counter()
+            parts = []
+            for rows in csv.image_rows(image_ids):
+                parts.append(release_rows.boxes(rows, self._fold, num_before))
+                num_before.update(rows["ImageID"])
         return _stacked(BOXES.empty(), parts)
 
     def _images(self, csv: Csv, image_ids: Sequence[str]) -> pd.DataFrame:

@@ -67,11 +67,7 @@ def shipped() -> Tables:
     return Tables(
         [row for split in SPLITS for row in rows(ROOT / BOX_FILES[split])],
         [row for split in SPLITS for row in rows(ROOT / IMAGE_FILES[split])],
-        [
-            row
-            for split in SPLITS
-            for row in rows(ROOT / f"v5/{split}-annotations-human-imagelabels-boxable.csv")
-        ],
+        [row for split in SPLITS for row in rows(ROOT / f"v5/{split}-annotations-human-imagelabels-boxable.csv")],
     )
 
 
@@ -84,9 +80,7 @@ def redrawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def digests(root: Path) -> dict[str, str]:
     files = (path for path in root.rglob("*") if path.is_file())
-    return {
-        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
-    }
+    return {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def photo_path(index: int) -> Path:
@@ -265,7 +259,7 @@ def test_sizes_are_spread_like_those_of_open_images(shipped: Tables) -> None:
 
 
 @pytest.mark.parametrize(
-    ("flag", "low", "high"),
+    "flag, low, high",
     [
         ("IsOccluded", 0.2, 0.4),
         ("IsTruncated", 0.1, 0.2),
@@ -313,9 +307,7 @@ def in_view(index: int) -> set[str]:
 def test_negatives_abound(shipped: Tables) -> None:
     """At least 12 photos show neither a lemon nor a cheese, and say so of at least one of them."""
     boxed = {row["ImageID"] for row in shipped.subjects()}
-    absent = {
-        row["ImageID"] for row in shipped.labels if row["LabelName"] in SUBJECTS and row["Confidence"] == "0"
-    }
+    absent = {row["ImageID"] for row in shipped.labels if row["LabelName"] in SUBJECTS and row["Confidence"] == "0"}
     negatives = [
         index
         for index in range(PHOTOS)
@@ -348,9 +340,7 @@ def test_turned_files_say_so_in_exif() -> None:
         with Image.open(path) as image:
             orientations[path.stem] = image.getexif().get(0x0112)
     turned = {stem: value for stem, value in orientations.items() if value}
-    rotation = {
-        row["ImageID"]: row["Rotation"] for split in SPLITS for row in rows(ROOT / IMAGE_FILES[split])
-    }
+    rotation = {row["ImageID"]: row["Rotation"] for split in SPLITS for row in rows(ROOT / IMAGE_FILES[split])}
     found = Counter((turned[stem], rotation[stem]) for stem in turned)
     assert found == {(6, "270.0"): 1, (6, ""): 1, (8, "90.0"): 2}
     assert set(rotation.values()) == {"0.0", "90.0", "270.0", ""}

@@ -1,0 +1,67 @@
+"""What a summary looks like in a terminal."""
+
+import io
+
+from rich.console import Console
+
+from oidata.report.summary import Summary, Table
+from oidata.report.terminal import show
+
+SUMMARY = Summary(
+    "data: 1,234 of 56,789 boxes stripped (train 1,234, test 0)",
+    (
+        Table(
+            "Boxes (one can have several reasons)",
+            ("split", "class", "boxes", "share", "user:[red]"),
+            (("train", "Lemon", 56000, 0.25, 7), ("test", "[bold]Cheese[/bold]", 789, 0.5, 0)),
+        ),
+        Table("Photos", ("split", "photos"), (("train", 40000),)),
+    ),
+    (
+        (
+            "Collateral: on 1,234 photos a stripped object stays visible without a box, and a detector learns it as "
+            "background."
+        ),
+        "[link=x]No markup[/link] is taken from what is shown.",
+    ),
+)
+SHOWN = """\
+data: 1,234 of 56,789 boxes stripped (train 1,234, test 0)
+
+Boxes (one can have several reasons)
+
+  split   class                  boxes   share   user:[red]
+ ───────────────────────────────────────────────────────────
+  train   Lemon                 56,000    0.25            7
+  test    [bold]Cheese[/bold]      789     0.5            0
+
+
+Photos
+
+  split   photos
+ ────────────────
+  train   40,000
+
+
+• Collateral: on 1,234 photos a stripped object stays visible without a box, and a detector learns
+it as background.
+• [link=x]No markup[/link] is taken from what is shown.
+"""
+
+
+def shown(summary: Summary) -> str:
+    """The summary as a terminal without colours has it."""
+    console = Console(file=io.StringIO(), width=100, color_system=None)
+    show(summary, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_a_summary_looks_like_this() -> None:
+    """Headline, tables and notes follow each other; numbers align right with separators, and notes wrap."""
+    assert [line.rstrip() for line in shown(SUMMARY).splitlines()] == SHOWN.splitlines()
+
+
+def test_a_headline_alone_is_a_line() -> None:
+    """Without tables and notes nothing follows the headline, and what looks like markup stays."""
+    assert shown(Summary("data [dim]: 3 photos")) == "data [dim]: 3 photos\n"
