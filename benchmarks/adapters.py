@@ -52,10 +52,12 @@ def oidata_boxes(path: str, *mids: str) -> int:
 
 
 def oidata_labels(path: str, *mids: str) -> int:
-    """Scan the verified image labels for some classes."""
+    """Check all rows of the verified image labels, and scan them for some classes, as a fetch does."""
     from oidata.io.scan import Csv
 
-    return len(Csv(Path(path), LABEL_COLUMNS).class_rows(mids))
+    labels = Csv(Path(path), LABEL_COLUMNS)
+    labels.check_rows()
+    return len(labels.class_rows(mids))
 
 
 def oidata_images(path: str, ids: str) -> int:

@@ -10,17 +10,18 @@ from urllib.parse import urlsplit
 
 from oidata.errors import NotFoundError, PhotoError, SourceError, TransientError
 from oidata.io import files
-from oidata.io.photos import PhotoFacts, photo_facts
+from oidata.io.photos import PhotoFacts, photo_facts, sha256_of
 from oidata.io.retry import Pace, Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from oidata.io.photos import Bytes
     from oidata.io.store import Store
 
-# Hashing and writing release the interpreter; more threads than this only contend for it.
-_NUM_WRITERS = 2
+# Hashing is the one thing worth a thread of its own: it takes long enough, and lets the interpreter go just once.
+_NUM_HASHERS = 1
 # A server that asks for more is asked again sooner; its photos then fail and stay to be fetched another day.
 _RETRY_AFTER_MAX_S = 120.0
 
@@ -96,11 +97,11 @@ class _Crew:
         self._give_up_after = give_up_after
         self._failed_in_a_row = 0
         self._pace = Pace()
-        self._writers = ThreadPoolExecutor(_NUM_WRITERS, thread_name_prefix="oidata-photos")
+        self._hashers = ThreadPoolExecutor(_NUM_HASHERS, thread_name_prefix="oidata-hash")
 
     def close(self) -> None:
-        """Wait for the photos that are being written."""
-        self._writers.shutdown()
+        """End the threads."""
+        self._hashers.shutdown()
 
     async def have(self, job: PhotoJob) -> PhotoResult:
         """Have one photo in place."""
@@ -114,10 +115,9 @@ class _Crew:
         if not job.target.exists():
             return None
         try:
-            facts = await self._in_writer(_read, job)
+            return PhotoResult("ok", await self._facts(job, job.target.read_bytes()), was_there=True)
         except PhotoError:
             return None
-        return PhotoResult("ok", facts, was_there=True)
 
     async def _fetch(self, job: PhotoJob) -> PhotoResult:
         result = PhotoResult("failed", reason="not tried: the source has stopped answering")
@@ -135,7 +135,9 @@ class _Crew:
         """One try, and whether another one now would change nothing."""
         try:
             body = await self._store.get(job.name)
-            return PhotoResult("ok", await self._in_writer(_write, job, body)), True
+            facts = await self._facts(job, body)
+            files.write_bytes(job.target, body)
+            return PhotoResult("ok", facts), True
         except NotFoundError as error:
             return PhotoResult("missing", reason=error.message), True
         except TransientError as error:
@@ -148,22 +150,10 @@ class _Crew:
         except PhotoError as error:
             return PhotoResult("corrupt", reason=f"{job.name}: {error.message}"), False
 
-    async def _in_writer(self, act: Callable[..., PhotoFacts], *args: object) -> PhotoFacts:
-        return await asyncio.get_running_loop().run_in_executor(self._writers, act, *args)
-
-
-def _read(job: PhotoJob) -> PhotoFacts:
-    return _checked(job, job.target.read_bytes())
-
-
-def _write(job: PhotoJob, body: bytes) -> PhotoFacts:
-    facts = _checked(job, body)
-    files.write_bytes(job.target, body)
-    return facts
-
-
-def _checked(job: PhotoJob, data: bytes) -> PhotoFacts:
-    facts = photo_facts(data)
-    if job.sha256 and facts.sha256 != job.sha256:
-        raise OtherBytesError(f"its SHA-256 is {facts.sha256}, not {job.sha256} as recorded")
-    return facts
+    async def _facts(self, job: PhotoJob, data: Bytes) -> PhotoFacts:
+        """The facts of a photo that is whole and the one asked for; raises PhotoError for any other."""
+        digest = await asyncio.get_running_loop().run_in_executor(self._hashers, sha256_of, data)
+        facts = photo_facts(data, digest)
+        if job.sha256 and digest != job.sha256:
+            raise OtherBytesError(f"its SHA-256 is {digest}, not {job.sha256} as recorded")
+        return facts

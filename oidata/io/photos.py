@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from oidata.errors import PhotoError
 
@@ -22,6 +22,9 @@ _EXIF = b"Exif\0\0"
 _ORIENTATION = 0x0112  # Exif 2.32, table 4
 _SHORT = 3
 UPRIGHT = 1
+_TAIL_BYTES = 1024
+
+Bytes: TypeAlias = bytes | memoryview
 
 
 @dataclass(frozen=True)
@@ -35,29 +38,40 @@ class PhotoFacts:
     sha256: str
 
 
-def photo_facts(data: bytes) -> PhotoFacts:
-    """Read the facts of a JPEG that is complete by its markers, from SOI to EOI.
+def photo_facts(data: Bytes, digest: str = "") -> PhotoFacts:
+    """Read the facts of a JPEG that is complete by its markers, from SOI to EOI; `digest` is its SHA-256 if known.
 
     Entropy-coded data is not decoded. Raises PhotoError for anything else.
     """
-    if not data.startswith(_SOI):
-        raise PhotoError(f"no JPEG: it begins with {data[:16]!r}")
+    if data[:2] != _SOI:
+        raise PhotoError(f"no JPEG: it begins with {bytes(data[:16])!r}")
     width_px = height_px = 0
     orientation = UPRIGHT
     for marker, start, end in _segments(data):
         if marker in _SOF:
             height_px = int.from_bytes(data[start + 1 : start + 3])
             width_px = int.from_bytes(data[start + 3 : start + 5])
-        elif marker == _APP1 and data.startswith(_EXIF, start):
-            orientation = _exif_orientation(data[start + len(_EXIF) : end])
-        elif marker == _SOS and data.rfind(_EOI, end) < 0:
+        elif marker == _APP1 and data[start : start + len(_EXIF)] == _EXIF:
+            orientation = _exif_orientation(bytes(data[start + len(_EXIF) : end]))
+        elif marker == _SOS and not _has_end(data, end):
             raise PhotoError("a JPEG that is cut short: no EOI marker")
     if not (width_px and height_px):
         raise PhotoError("a JPEG without a frame header")
-    return PhotoFacts(width_px, height_px, orientation, len(data), sha256(data).hexdigest())
+    return PhotoFacts(width_px, height_px, orientation, len(data), digest or sha256_of(data))
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+def sha256_of(data: Bytes) -> str:
+    """The SHA-256 in hexadecimal."""
+    return sha256(data).hexdigest()
+
+
+def _has_end(data: Bytes, scan: int) -> bool:
+    """Whether an EOI marker follows the scan; nearly always it is the last thing in the file."""
+    tail = max(scan, len(data) - _TAIL_BYTES)
+    return _EOI in bytes(data[tail:]) or _EOI in bytes(data[scan:])
+
+
+def _segments(data: Bytes) -> Iterator[tuple[int, int, int]]:
     """The marker segments up to and with the first scan's header: marker, payload's start and end."""
     marker, position = 0, len(_SOI)
     while marker != _SOS:
@@ -68,7 +82,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
         yield marker, start + 2, position
 
 
-def _marker(data: bytes, position: int) -> tuple[int, int]:
+def _marker(data: Bytes, position: int) -> tuple[int, int]:
     """The marker at `position`, past any fill bytes (T.81, B.1.1.2), and the position behind it."""
     if data[position : position + 1] != b"\xff":
         raise PhotoError(f"a damaged JPEG: no marker at byte {position}")

@@ -58,7 +58,7 @@ class Store(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    async def get(self, path: str) -> bytes:
+    async def get(self, path: str) -> memoryview:
         """The whole file; its length is the declared one."""
 
     async def stat(self, path: str) -> Stat:
@@ -109,12 +109,12 @@ class HttpStore:
         if self._client is not None:
             await self._client.close()
 
-    async def get(self, path: str) -> bytes:
+    async def get(self, path: str) -> memoryview:
         """The whole file; the client fails on a body shorter than declared."""
         with _http_errors(self._url(path)):
             response = await self._http.get(self._url(path)).build().send()
             self._check(response, path)
-            return bytes(await response.bytes())
+            return memoryview(await response.bytes())
 
     async def stat(self, path: str) -> Stat:
         """Length and tag, from a HEAD request."""
@@ -162,7 +162,7 @@ class HttpStore:
 class OfflineStore(HttpStore):
     """A source that is not asked."""
 
-    async def get(self, path: str) -> bytes:
+    async def get(self, path: str) -> memoryview:
         """Raise SourceError."""
         raise SourceError(f"{self._url(path)} was not asked for: this is --offline.", "Run without --offline.")
 
@@ -224,10 +224,10 @@ class ObjectStore:
     ) -> None:
         self._store = None
 
-    async def get(self, path: str) -> bytes:
+    async def get(self, path: str) -> memoryview:
         """The whole file."""
         with _object_errors(f"{self.url}/{path}"):
-            return bytes(await (await self._store.get_async(path)).bytes_async())
+            return memoryview(await (await self._store.get_async(path)).bytes_async())
 
     async def stat(self, path: str) -> Stat:
         """Length and ETag."""

@@ -65,7 +65,7 @@ def test_the_whole_file(source: str) -> None:
 
     async def read() -> tuple[bytes, int]:
         async with opened(source) as store:
-            return await store.get(NAME), (await store.stat(NAME)).size_bytes
+            return bytes(await store.get(NAME)), (await store.stat(NAME)).size_bytes
 
     assert asyncio.run(read()) == (DATA, len(DATA))
 
