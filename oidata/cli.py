@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+_PIPE_WIDTH = 200
 
 
 class _Commands(TyperGroup):
@@ -217,7 +219,8 @@ def _print(report: Any, summary: Callable[[], Summary], *, as_json: bool) -> Non
 
     from oidata.report.terminal import show
 
-    show(summary(), Console())
+    # A pipe has no width: what is cut to 80 columns there would be lost.
+    show(summary(), Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH))
 
 
 def _complain(*lines: str) -> None:

@@ -57,8 +57,8 @@ class Cache:
     ) -> Path:
         """The local path of a file that is whole, downloaded now if need be.
 
-        `advance` is told the bytes that are there and the bytes in all. Raises SourceError (NotFoundError, if the
-        source has no such file), StorageError.
+        `advance` is told the bytes that are there and the bytes in all while they come. Raises SourceError
+        (NotFoundError, if the source has no such file), StorageError.
         """
         path = self.path_of(store.url, name)
         if urlsplit(store.url).scheme == "file":
@@ -97,7 +97,6 @@ class _Download:
             await self._complete(stat)
             self._verify(stat, published)
             self._partial.replace(self.path)
-        self.advance(stat.size_bytes, stat.size_bytes)
 
     @property
     def _partial(self) -> Path:

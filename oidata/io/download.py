@@ -139,7 +139,7 @@ class _Crew:
             files.write_bytes(job.target, body)
             return PhotoResult("ok", facts), True
         except NotFoundError as error:
-            return PhotoResult("missing", reason=error.message), True
+            return PhotoResult("missing", reason=error.message.removesuffix(".")), True
         except TransientError as error:
             self._pace.hold(min(error.retry_after_s, _RETRY_AFTER_MAX_S))
             return PhotoResult("failed", reason=error.message), False

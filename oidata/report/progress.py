@@ -75,9 +75,17 @@ class Bars:
     @contextmanager
     def task(self, title: str, unit: Unit) -> Iterator[Callable[[int, int], None]]:
         """Draw a bar until the task ends."""
-        with RichProgress(*_columns(unit), console=self.console, transient=True) as bars:
-            bar = bars.add_task(title, total=None)
-            yield lambda done, total: bars.update(bar, completed=done, total=total)
+        bars = RichProgress(*_columns(unit), console=self.console, transient=True)
+        bar = bars.add_task(title, total=None)
+
+        def tell(done: int, total: int) -> None:
+            bars.start()  # only now: a task that finds nothing to do shows no bar
+            bars.update(bar, completed=done, total=total)
+
+        try:
+            yield tell
+        finally:
+            bars.stop()
 
 
 def _columns(unit: Unit) -> tuple[ProgressColumn, ...]:

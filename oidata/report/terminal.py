@@ -23,14 +23,16 @@ def show(summary: Summary, console: Console) -> None:
     if summary.notes:
         console.print()
     for note in summary.notes:
-        console.print(f"• {escape(note)}", highlight=False)
+        console.print(f"• {escape(note)}", highlight=False, soft_wrap=not console.is_terminal)
 
 
 def _rich(table: Table) -> RichTable:
-    rich = RichTable(title=escape(table.title), title_justify="left", title_style="italic", box=box.SIMPLE_HEAD)
+    rich = RichTable(
+        title=escape(table.title), title_justify="left", title_style="italic", box=box.SIMPLE_HEAD, show_edge=False
+    )
     for index, name in enumerate(table.columns):
         is_number = all(isinstance(row[index], int | float) for row in table.rows)
-        rich.add_column(escape(name), justify="right" if is_number else "left")
+        rich.add_column(escape(name), justify="right" if is_number else "left", overflow="fold")
     for row in table.rows:
         rich.add_row(*(_cell(value) for value in row))
     return rich

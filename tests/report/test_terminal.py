@@ -29,19 +29,15 @@ SHOWN = """\
 data: 1,234 of 56,789 boxes stripped (train 1,234, test 0)
 
 Boxes (one can have several reasons)
-
-  split   class                  boxes   share   user:[red]
- ───────────────────────────────────────────────────────────
-  train   Lemon                 56,000    0.25            7
-  test    [bold]Cheese[/bold]      789     0.5            0
-
+ split   class                  boxes   share   user:[red]
+───────────────────────────────────────────────────────────
+ train   Lemon                 56,000    0.25            7
+ test    [bold]Cheese[/bold]      789     0.5            0
 
 Photos
-
-  split   photos
- ────────────────
-  train   40,000
-
+ split   photos
+────────────────
+ train   40,000
 
 • Collateral: on 1,234 photos a stripped object stays visible without a box, and a detector learns
 it as background.
@@ -51,7 +47,7 @@ it as background.
 
 def shown(summary: Summary) -> str:
     """The summary as a terminal without colours has it."""
-    console = Console(file=io.StringIO(), width=100, color_system=None)
+    console = Console(file=io.StringIO(), width=100, color_system=None, force_terminal=True)
     show(summary, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()

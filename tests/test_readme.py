@@ -1,0 +1,65 @@
+"""What README.md says is so."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from oidata.cli import app
+from oidata.core.defects import REASONS
+from oidata.core.tables import SCHEMAS
+from tests.test_cli import oidata
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+SESSION = re.search(r"```console\n(.*?)```", README, re.DOTALL)
+PYTHON = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+COMMANDS = sorted(set(re.findall(r"^oidata (?:fetch|strip) .*?(?=\s{2,}#|$)", README, re.MULTILINE)))
+
+
+def lines(text: str) -> list[str]:
+    return [line.rstrip() for line in text.splitlines()]
+
+
+def test_the_session_is_what_is_printed(tmp_path: Path) -> None:
+    """Each command of the first screen prints what stands below it there."""
+    assert SESSION is not None
+    _, *parts = SESSION[1].split("$ oidata ")
+    assert len(parts) == 2
+    for part in parts:
+        command, _, expected = part.partition("\n")
+        printed = re.sub(r"file://\S*/openimages/", "…/", oidata(*shlex.split(command), cwd=tmp_path).stdout)
+        assert lines(printed) == lines(expected.rstrip("\n"))
+
+
+def test_the_library_example_runs(tmp_path: Path) -> None:
+    """The Python example runs as it stands."""
+    assert PYTHON is not None
+    run = subprocess.run([sys.executable, "-c", PYTHON[1]], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "/m/09k_b" in run.stdout
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_every_command_is_one(line: str) -> None:
+    """Every command line that the README shows is understood: its command and its options exist."""
+    _, name, *arguments = shlex.split(line)
+    command = typer.main.get_group(app).commands[name]
+    with command.make_context(name, arguments):
+        pass
+
+
+def test_there_are_commands_to_check() -> None:
+    """The pattern above finds the README's commands."""
+    assert len(COMMANDS) >= 6
+
+
+def test_columns_and_reasons_are_all_there() -> None:
+    """The README names every column of every table, and every strip reason."""
+    for schema in SCHEMAS:
+        assert ", ".join(column.name for column in schema.columns) in README
+    for reason in REASONS:
+        assert reason.removesuffix("_unknown") in README
