@@ -100,7 +100,8 @@ def fetch_command(
     dataset: DirectoryOption = Path("data"),
     release: Annotated[ReleaseName, typer.Option(help="The Open Images release.")] = ReleaseName.v5,
     split: Annotated[
-        list[SplitName] | None, typer.Option(help="A split; repeat it for several.  [default: all three]")
+        list[SplitName] | None,
+        typer.Option(metavar="SPLIT", help="train, validation (or val), test; repeatable.  [default: all three]"),
     ] = None,
     source: Annotated[
         str | None,

@@ -282,7 +282,10 @@ def _notes(dataset: Dataset, images: pd.DataFrame, num_photos: pd.Series, quota:
         yield from _shortage(f"{split} negatives", int((of_split & ~boxed).sum()), quota.negatives)
         for mid, name in dataset.info.classes.names.items():
             of_class = int(num_photos.get((split, mid), 0))
-            yield from _shortage(f"{split} photos of {name}", of_class, quota.limit_per_class or 1)
+            if not of_class:
+                yield f"No {split} photo in this dataset shows {name}."
+            else:
+                yield from _shortage(f"{split} photos of {name}", of_class, quota.limit_per_class)
     unknown = int(images["license"].isna().sum())
     if unknown:
         yield f"The release has no metadata of {unknown:,} of these photos: {ATTRIBUTION_NAME} lacks their authors."
@@ -290,4 +293,4 @@ def _notes(dataset: Dataset, images: pd.DataFrame, num_photos: pd.Series, quota:
 
 def _shortage(what: str, there: int, asked: int | None) -> Iterator[str]:
     if asked is not None and there < asked:
-        yield f"Only {there:,} {what} exist; {asked:,} were asked for." if there else f"There are no {what}."
+        yield f"Only {there:,} {what} exist; {asked:,} were asked for."

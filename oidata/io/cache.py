@@ -129,7 +129,7 @@ class _Download:
                     raise SourceError(
                         f"{error.message}.", "Check the network and run the same command again."
                     ) from error
-                await asyncio.sleep(max(error.retry_after_s, self.retry.wait_s(failures)))
+                await asyncio.sleep(self.retry.wait_s(failures, error.retry_after_s))
 
     async def _append(self, have: int, stat: Stat) -> None:
         async with self.store.open(self.name, have, stat.tag) as body:
@@ -161,7 +161,7 @@ class _Download:
                 return await ask()  # type: ignore[misc,no-any-return]
             except TransientError as error:
                 last = error
-                await asyncio.sleep(max(error.retry_after_s, self.retry.wait_s(attempt)))
+                await asyncio.sleep(self.retry.wait_s(attempt, error.retry_after_s))
         raise SourceError(
             f"Cannot reach {last.message}.",
             "Check the source and the network, or name a mirror with --source.",

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 # Hashing is the one thing worth a thread of its own: it takes long enough, and lets the interpreter go just once.
 _NUM_HASHERS = 1
-# A server that asks for more is asked again sooner; its photos then fail and stay to be fetched another day.
-_RETRY_AFTER_MAX_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -141,7 +139,7 @@ class _Crew:
         except NotFoundError as error:
             return PhotoResult("missing", reason=error.message.removesuffix(".")), True
         except TransientError as error:
-            self._pace.hold(min(error.retry_after_s, _RETRY_AFTER_MAX_S))
+            self._pace.hold(min(error.retry_after_s, self._retry.asked_max_s))
             return PhotoResult("failed", reason=error.message), False
         except SourceError as error:
             return PhotoResult("failed", reason=error.message), True

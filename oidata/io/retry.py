@@ -12,16 +12,19 @@ from dataclasses import dataclass
 class Retry:
     """How often to try, and how long to wait before the next try: up to base_s · 2^k, at most cap_s seconds.
 
-    Full jitter after https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
+    Full jitter after https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/. A server that asks
+    for a longer wait gets it, up to asked_max_s; one that asks for more is asked again sooner.
     """
 
     attempts: int = 6
     base_s: float = 0.5
     cap_s: float = 30.0
+    asked_max_s: float = 120.0
 
-    def wait_s(self, attempt: int) -> float:
-        """A random wait after try number `attempt`, which counts from 0."""
-        return random.uniform(0, min(self.cap_s, self.base_s * 2**attempt))  # noqa: S311 - no secret
+    def wait_s(self, attempt: int, asked_s: float = 0.0) -> float:
+        """A random wait after try number `attempt`, which counts from 0, and no less than the server asked for."""
+        backoff_s = random.uniform(0, min(self.cap_s, self.base_s * 2**attempt))  # noqa: S311 - no secret
+        return max(backoff_s, min(asked_s, self.asked_max_s))
 
 
 class Pace:

@@ -89,3 +89,10 @@ def test_a_hold_that_comes_while_waiting_prolongs_the_wait(clock: Clock) -> None
     clock.later.append((pace, 3))
     asyncio.run(pace.ready())
     assert clock.now == 108
+
+
+@given(asked_s=st.floats(0, 1e6), attempt=st.integers(0, 20))
+def test_what_a_server_asks_for_is_waited(asked_s: float, attempt: int) -> None:
+    """The wait is no shorter than what the server asks for, unless it asks for more than can be meant."""
+    retry = Retry(base_s=0.1, cap_s=2, asked_max_s=60)
+    assert min(asked_s, 60) <= retry.wait_s(attempt, asked_s) <= max(2, min(asked_s, 60))
