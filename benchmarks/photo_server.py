@@ -25,7 +25,6 @@ class PhotoProtocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way back."""
-        # Not by isinstance: uvloop's transports do not inherit from asyncio's.
         self._transport = cast("asyncio.WriteTransport", transport)
 
     def data_received(self, data: bytes) -> None:
@@ -66,21 +65,12 @@ async def serve(port: int, latency_s: float) -> None:
 
 
 def main() -> None:
-    """Serve photos, with uvloop where it is installed."""
+    """Serve photos."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--latency-s", type=float, default=0.05)
     asked = parser.parse_args()
-    with asyncio.Runner(loop_factory=_fast_loop) as runner:
-        runner.run(serve(asked.port, asked.latency_s))
-
-
-def _fast_loop() -> asyncio.AbstractEventLoop:
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
+    asyncio.run(serve(asked.port, asked.latency_s))
 
 
 if __name__ == "__main__":
