@@ -7,6 +7,7 @@ OidataError
 │   ├── NotFoundError       the source answers, and has no such file
 │   └── TransientError      another try may mend it (5xx, 429, reset, stall, short body)
 ├── TableError          a CSV or a table breaks its contract; names file and line
+├── ConfigError         a pipeline config that cannot be read, or that asks for what cannot be
 ├── PhotoError          bytes that are no whole JPEG, or not the bytes that were asked for
 ├── DatasetError        a directory that is no dataset, or one made for another request
 └── StorageError        no space, no permission: the file system refused
@@ -65,6 +66,10 @@ class TransientError(SourceError):
 
 class TableError(OidataError):
     """A CSV or a table breaks its contract."""
+
+
+class ConfigError(OidataError):
+    """A pipeline config that cannot be read, or that asks for what cannot be."""
 
 
 class PhotoError(OidataError):
