@@ -6,12 +6,27 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
+class Share:
+    """A part of a whole, printed as a percentage; without a whole there is none."""
+
+    part: float
+    whole: float
+
+    def __str__(self) -> str:
+        return f"{100 * self.part / self.whole:.1f} %" if self.whole else "-"
+
+
+@dataclass(frozen=True)
 class Table:
     """A titled table; numbers stay numbers, so that the renderer aligns them."""
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[object, ...], ...]
+
+    def is_numeric(self, index: int) -> bool:
+        """Whether a column holds numbers and shares alone."""
+        return all(isinstance(row[index], int | float | Share) for row in self.rows)
 
 
 @dataclass(frozen=True)
@@ -21,3 +36,10 @@ class Summary:
     headline: str
     tables: tuple[Table, ...] = ()
     notes: tuple[str, ...] = field(default=())
+
+
+def cell(value: object) -> str:
+    """A table's value as text: thousands separated, three significant digits of what is no whole number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.3g}"

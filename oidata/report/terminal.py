@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rich import box
 from rich.markup import escape
 from rich.table import Table as RichTable
+
+from oidata.report.summary import cell
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,12 +33,8 @@ def _rich(table: Table) -> RichTable:
         title=escape(table.title), title_justify="left", title_style="italic", box=box.SIMPLE_HEAD, show_edge=False
     )
     for index, name in enumerate(table.columns):
-        is_number = all(isinstance(row[index], int | float) for row in table.rows)
-        rich.add_column(escape(name), justify="right" if is_number else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if table.is_numeric(index) else "left"
+        rich.add_column(escape(name), justify=justify, overflow="fold")
     for row in table.rows:
-        rich.add_row(*(_cell(value) for value in row))
+        rich.add_row(*(escape(cell(value)) for value in row))
     return rich
-
-
-def _cell(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else escape(str(value))

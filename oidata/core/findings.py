@@ -1,0 +1,121 @@
+"""Findings: what an audit says of data, anchors, training and metric, each with its evidence; and the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+
+class Severity(StrEnum):
+    """How much a finding costs, the worst first.
+
+    error: training or its metric cannot come out right. warning: it costs mAP that can be had. info: worth knowing.
+    """
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """0 for the worst."""
+        return list(Severity).index(self)
+
+
+class Area(StrEnum):
+    """What a finding is about."""
+
+    DATA = "data"
+    ANCHORS = "anchors"
+    TRAINING = "training"
+    METRIC = "metric"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that holds for this dataset and this config.
+
+    `name` is stable, for machines. `what` is the fact, `evidence` the numbers behind it, `effect` what to expect of
+    it, `fix` what to do, `source` where the rule comes from.
+    """
+
+    name: str
+    area: Area
+    severity: Severity
+    what: str
+    evidence: str
+    effect: str
+    fix: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Is it the dataset or the hyperparameters, and what first: `answer` is one word for machines, `text` a paragraph.
+
+    `answer` is dataset, hyperparameters, both, metric or neither.
+    """
+
+    answer: str
+    text: str
+
+
+_OPENINGS = {
+    "both": "It is both, the dataset and the hyperparameters.",
+    "dataset": "It is the dataset more than the hyperparameters.",
+    "hyperparameters": "It is the hyperparameters more than the dataset.",
+    "metric": "It is neither the dataset nor the hyperparameters so much as the metric.",
+    "neither": "Neither the dataset nor the hyperparameters stand in the way, as far as can be seen before training.",
+}
+_HYPERPARAMETERS = (Area.ANCHORS, Area.TRAINING)
+_NUM_STEPS = 3
+
+
+def ranked(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings, the most severe first; equally severe ones keep their order, which is that of their weight."""
+    return tuple(sorted(findings, key=lambda finding: finding.severity.rank))
+
+
+def reaches(findings: Iterable[Finding], severity: Severity) -> bool:
+    """Whether a finding is at least as severe as `severity`."""
+    return any(finding.severity.rank <= severity.rank for finding in findings)
+
+
+def verdict(findings: Sequence[Finding]) -> Verdict:
+    """Dataset or hyperparameters, and what first. Information accuses nobody; the worst finding of a side decides."""
+    serious = [finding for finding in ranked(findings) if finding.severity != Severity.INFO]
+    answer = _answer(serious)
+    sentences = [_OPENINGS[answer], *(_worst_of(area, serious) for area in Area), _steps(serious)]
+    return Verdict(answer, " ".join(sentence for sentence in sentences if sentence))
+
+
+def _answer(serious: Collection[Finding]) -> str:
+    data = _worst_rank(finding for finding in serious if finding.area == Area.DATA)
+    hyperparameters = _worst_rank(finding for finding in serious if finding.area in _HYPERPARAMETERS)
+    if data == hyperparameters == len(Severity):
+        return "metric" if serious else "neither"
+    if data == hyperparameters:
+        return "both"
+    return "dataset" if data < hyperparameters else "hyperparameters"
+
+
+def _worst_rank(findings: Iterable[Finding]) -> int:
+    return min((finding.severity.rank for finding in findings), default=len(Severity))
+
+
+def _worst_of(area: Area, serious: Sequence[Finding]) -> str:
+    own = [finding for finding in serious if finding.area == area]
+    if not own:
+        return "" if area == Area.METRIC else f"{area.title()}: nothing serious."
+    more = f" ({len(own) - 1} more)" if len(own) > 1 else ""
+    return f"{area.title()}: {own[0].what.removesuffix('.')}{more}."
+
+
+def _steps(serious: Sequence[Finding]) -> str:
+    """What to do first: the fixes of the worst findings."""
+    words = ("First", "Then", "After that")
+    return " ".join(f"{word}: {finding.fix}" for word, finding in zip(words, serious[:_NUM_STEPS], strict=False))

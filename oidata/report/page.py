@@ -1,0 +1,86 @@
+"""A report as one self-contained HTML file: no outside request, and everything that comes from data is escaped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
+
+from oidata import __version__
+from oidata.report.summary import Table, cell
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+    from oidata.core.findings import Finding, Verdict
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A plot: an SVG element as text, made by `oidata.report.plots`, and what it shows."""
+
+    svg: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A photo with its boxes drawn: a data URI, what it is, and a line on what to see in it."""
+
+    uri: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Pictures of one kind. `total` is how many there are in the dataset, of which the gallery shows the first."""
+
+    title: str
+    text: str
+    total: int
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a page: what it answers, then figures, tables and galleries."""
+
+    title: str
+    text: str = ""
+    figures: tuple[Figure, ...] = ()
+    tables: tuple[Table, ...] = ()
+    galleries: tuple[Gallery, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Page:
+    """A report: its title, a line on what it is about, the verdict, the findings, and the sections."""
+
+    title: str
+    about: str
+    verdict: Verdict | None = None
+    findings: tuple[Finding, ...] = ()
+    sections: tuple[Section, ...] = field(default=())
+
+
+def render(page: Page) -> str:
+    """The page as HTML."""
+    return _template().render(page=page, version=__version__)
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("oidata.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["cell"] = cell
+    environment.tests["numeric"] = lambda value: isinstance(value, int | float)
+    return environment.get_template("page.html.j2")

@@ -1,0 +1,143 @@
+"""Plots as SVG text, for a page. Each takes plain values and returns one `<svg>` element."""
+
+from __future__ import annotations
+
+import io
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from matplotlib.axes import Axes
+
+# Okabe and Ito's palette, which colour-blind people can tell apart: https://jfly.uni-koeln.de/color/
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_MARK = "#5b6675"
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",  # the page's own font
+    "svg.hashsalt": "oidata",  # the same plot is the same text
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.edgecolor": "#9aa4b1",
+    "axes.labelcolor": "#1c2430",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": "#5b6675",
+    "ytick.color": "#5b6675",
+    "legend.frameon": False,
+}
+_TICKS_PX = (4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A vertical line at a size, with its label."""
+
+    at: float
+    label: str
+
+
+def sizes(counts: Mapping[str, Sequence[float]], edges: Sequence[float], marks: Sequence[Mark]) -> str:
+    """Histograms over box sizes in pixels, one outline for each name, with anchor sizes marked above.
+
+    `counts` holds for each name one number fewer than there are `edges`.
+    """
+    with _axes(height=3.0) as (axes, svg):
+        for colour, (name, values) in zip(_cycle(), counts.items(), strict=False):
+            axes.stairs(values, edges, label=name, color=colour, fill=True, alpha=0.25)
+            axes.stairs(values, edges, color=colour, linewidth=1.2)
+        _size_axis(axes, edges[0], edges[-1])
+        axes.set_ylabel("boxes")
+        _draw_marks(axes, marks)
+        axes.legend(loc="upper left")
+    return svg[0]
+
+
+def coverage(
+    sides: Sequence[float], shares: Mapping[str, Sequence[float]], holes: Sequence[tuple[float, float]], even: float
+) -> str:
+    """The share of randomly placed boxes that reach an anchor, by size in pixels, with the holes shaded."""
+    with _axes(height=3.0) as (axes, svg):
+        for low, high in holes:
+            axes.axvspan(low, high, color="#b3261e", alpha=0.12, linewidth=0)
+        for colour, (name, values) in zip(_cycle(), shares.items(), strict=False):
+            axes.plot(sides, [100 * value for value in values], label=name, color=colour)
+        axes.axhline(100 * even, color=_MARK, linewidth=0.8, linestyle="--")
+        _size_axis(axes, sides[0], sides[-1])
+        axes.set_ylim(0, 103)
+        axes.set_ylabel("% with an anchor at the threshold")
+        axes.legend(loc="lower right")
+    return svg[0]
+
+
+def bars(labels: Sequence[str], values: Mapping[str, Sequence[float]], x_label: str, y_label: str) -> str:
+    """Grouped bars: one group for each label, one bar in it for each name."""
+    with _axes(height=2.8) as (axes, svg):
+        width = 0.8 / max(len(values), 1)
+        for place, (colour, (name, heights)) in enumerate(zip(_cycle(), values.items(), strict=False)):
+            at = [index - 0.4 + width * (place + 0.5) for index in range(len(labels))]
+            axes.bar(at, heights, width, label=name, color=colour, alpha=0.85)
+        axes.set_xticks(range(len(labels)), labels)
+        axes.set_xlabel(x_label)
+        axes.set_ylabel(y_label)
+        if len(values) > 1:
+            axes.legend()
+    return svg[0]
+
+
+def heat_map(coverage_grid: Sequence[Sequence[float]], title: str) -> str:
+    """Where boxes lie: a grid of numbers, rows from the top of the photo."""
+    with _axes(width=3.4, height=3.4) as (axes, svg):
+        axes.imshow(coverage_grid, extent=(0, 1, 1, 0), cmap="viridis", vmin=0, interpolation="nearest")
+        axes.set_xticks((0, 0.5, 1))
+        axes.set_yticks((0, 0.5, 1))
+        axes.set_title(title, fontsize=10)
+    return svg[0]
+
+
+def _cycle() -> Iterator[str]:
+    while True:
+        yield from COLOURS
+
+
+@contextmanager
+def _axes(width: float = 6.4, height: float = 3.0) -> Iterator[tuple[Axes, list[str]]]:
+    """Axes to draw on; when the block ends, the list holds the drawing's SVG."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    svg: list[str] = []
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure.add_subplot(), svg
+        text = io.StringIO()
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    whole = text.getvalue()
+    svg.append(whole[whole.index("<svg") :])
+
+
+def _size_axis(axes: Axes, low: float, high: float) -> None:
+    axes.set_xscale("log", base=2)
+    axes.set_xlim(low, high)
+    ticks = [tick for tick in _TICKS_PX if low <= tick <= high]
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.minorticks_off()
+    axes.set_xlabel("side of the box at the network's input, px")
+
+
+def _draw_marks(axes: Axes, marks: Sequence[Mark]) -> None:
+    low, high = axes.get_xlim()
+    for mark in marks:
+        if low <= mark.at <= high:
+            axes.axvline(mark.at, color=_MARK, linewidth=0.8, linestyle=":")
+            axes.annotate(
+                mark.label,
+                (mark.at, 1),
+                xycoords=("data", "axes fraction"),
+                ha="center",
+                va="bottom",
+                fontsize=8,
+                color=_MARK,
+            )
