@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from matplotlib.axes import Axes
 
@@ -20,6 +20,7 @@ _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "oidata",  # the same plot is the same text
     "font.family": "sans-serif",
     "font.size": 10,
+    "text.parse_math": False,  # a dollar in a class name is a dollar
     "axes.edgecolor": "#9aa4b1",
     "axes.labelcolor": "#1c2430",
     "axes.spines.top": False,
@@ -51,7 +52,7 @@ def sizes(counts: Mapping[str, Sequence[float]], edges: Sequence[float], marks: 
         _size_axis(axes, edges[0], edges[-1])
         axes.set_ylabel("boxes")
         _draw_marks(axes, marks)
-        axes.legend(loc="upper left")
+        _legend(axes, counts, "upper left")
     return svg[0]
 
 
@@ -68,7 +69,7 @@ def coverage(
         _size_axis(axes, sides[0], sides[-1])
         axes.set_ylim(0, 103)
         axes.set_ylabel("% with an anchor at the threshold")
-        axes.legend(loc="lower right")
+        _legend(axes, shares, "lower right")
     return svg[0]
 
 
@@ -82,8 +83,7 @@ def bars(labels: Sequence[str], values: Mapping[str, Sequence[float]], x_label: 
         axes.set_xticks(range(len(labels)), labels)
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
-        if len(values) > 1:
-            axes.legend()
+        _legend(axes, values if len(values) > 1 else (), "best")
     return svg[0]
 
 
@@ -116,6 +116,11 @@ def _axes(width: float = 6.4, height: float = 3.0) -> Iterator[tuple[Axes, list[
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     whole = text.getvalue()
     svg.append(whole[whole.index("<svg") :])
+
+
+def _legend(axes: Axes, names: Collection[str], place: Literal["upper left", "lower right", "best"]) -> None:
+    if names:
+        axes.legend(loc=place)
 
 
 def _size_axis(axes: Axes, low: float, high: float) -> None:

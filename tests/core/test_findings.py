@@ -1,0 +1,59 @@
+"""Findings are ranked by severity, and the verdict goes by the worst on either side."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oidata.core.findings import Area, Finding, Severity, ranked, reaches, verdict
+
+
+def finding(area: Area = Area.DATA, severity: Severity = Severity.WARNING, name: str = "x") -> Finding:
+    return Finding(name, area, severity, f"What {name}.", "evidence", "effect", f"Mend {name}.", "source")
+
+
+FINDINGS = st.lists(st.builds(finding, st.sampled_from(Area), st.sampled_from(Severity), st.text(max_size=3)))
+
+
+@given(FINDINGS)
+def test_ranking_is_a_stable_sort(findings: list[Finding]) -> None:
+    """The most severe come first, equally severe ones in the order in which they came, and none is lost."""
+    result = ranked(findings)
+    expected = [finding for severity in Severity for finding in findings if finding.severity == severity]
+    assert list(result) == expected
+
+
+@given(FINDINGS, st.sampled_from(Severity))
+def test_a_gate_sees_what_is_at_least_as_severe(findings: list[Finding], severity: Severity) -> None:
+    """A gate holds if, and only if, every finding is less severe."""
+    worst = min((finding.severity.rank for finding in findings), default=len(Severity))
+    assert reaches(findings, severity) == (worst <= severity.rank)
+
+
+@pytest.mark.parametrize(
+    "findings, answer",
+    [
+        ([], "neither"),
+        ([finding(severity=Severity.INFO), finding(Area.TRAINING, Severity.INFO)], "neither"),
+        ([finding()], "dataset"),
+        ([finding(Area.TRAINING)], "hyperparameters"),
+        ([finding(Area.ANCHORS)], "hyperparameters"),
+        ([finding(), finding(Area.TRAINING)], "both"),
+        ([finding(severity=Severity.ERROR), finding(Area.TRAINING)], "dataset"),
+        ([finding(), finding(Area.ANCHORS, Severity.ERROR)], "hyperparameters"),
+        ([finding(Area.METRIC)], "metric"),
+        ([finding(), finding(Area.METRIC, Severity.ERROR)], "dataset"),
+    ],
+)
+def test_the_worst_on_either_side_decides(findings: list[Finding], answer: str) -> None:
+    """Dataset or hyperparameters: the side with the worse finding, both where they are equal."""
+    assert verdict(findings).answer == answer
+
+
+def test_the_paragraph_names_what_and_what_first() -> None:
+    """The verdict's text holds the worst finding of each area, how many more there are, and the first three fixes."""
+    named = [finding(Area.TRAINING, Severity.ERROR, "a"), *(finding(name=name) for name in "bcd")]
+    text = verdict(named[::-1]).text
+    assert "Training: What a." in text
+    assert "Data: What d (2 more)." in text
+    assert "Anchors: nothing serious." in text
+    assert text.endswith("First: Mend a. Then: Mend d. After that: Mend c.")
