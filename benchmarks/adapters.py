@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 BLOCK_BYTES = 1 << 20
 ROWS_PER_CHUNK = 500_000
@@ -144,6 +145,172 @@ def _rate(download: Callable[[Sequence[str], Path], Awaitable[None]], number: in
     return f"{rate:.1f}"
 
 
+def draw_photos(work: str, number: str) -> Path:
+    """Draw photos that are not there yet, and return their directory."""
+    from concurrent.futures import ProcessPoolExecutor
+
+    from photo_server import photo
+
+    directory = Path(work) / f"photos-{number}"
+    directory.mkdir(exist_ok=True)
+    missing = [seed for seed in range(int(number)) if not (directory / f"{seed:016x}.jpg").exists()]
+    with ProcessPoolExecutor() as pool:
+        for seed, data in zip(missing, pool.map(photo, missing, chunksize=16), strict=True):
+            (directory / f"{seed:016x}.jpg").write_bytes(data)
+    return directory
+
+
+def pillow_decode(directory: str, workers: str) -> str:
+    """Decode all photos with a bare Pillow loop in some processes; the result is seconds."""
+    from concurrent.futures import ProcessPoolExecutor
+
+    start_s = time.perf_counter()
+    with ProcessPoolExecutor(int(workers)) as pool:
+        sizes = set(pool.map(_pillow_size, sorted(Path(directory).iterdir()), chunksize=16))
+    _check(all(sizes))
+    return f"{time.perf_counter() - start_s:.3f}"
+
+
+def _pillow_size(path: Path) -> tuple[int, int]:
+    """Decode one photo, all of it, and return its size."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        image.load()
+        return image.size
+
+
+def oidata_decode(directory: str, workers: str) -> str:
+    """Decode all photos as an audit does, in some processes; the result is seconds."""
+    from oidata.io.decode import decode_photos
+
+    start_s = time.perf_counter()
+    photos = {path.stem: path for path in sorted(Path(directory).iterdir())}
+    decodings = decode_photos(photos, num_workers=int(workers))
+    _check(all(decoding.decodes for decoding in decodings))
+    return f"{time.perf_counter() - start_s:.3f}"
+
+
+def oidata_decode_stages(directory: str) -> str:
+    """Decode the photos in this process; the result is where the time of one goes, stage by stage."""
+    from functools import partial
+
+    import imagehash
+    from PIL import Image
+
+    from oidata.io import decode
+    from oidata.io.photos import photo_facts
+
+    spent: dict[str, float] = {}
+
+    def timed(stage: str, function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401
+        start_s = time.perf_counter()
+        result = function(*arguments)
+        spent[stage] = spent.get(stage, 0.0) + time.perf_counter() - start_s
+        return result
+
+    paths = sorted(Path(directory).iterdir())
+    imagehash.phash(Image.new("L", (32, 32)))  # imports what it needs
+    for path in paths:
+        data = timed("read", path.read_bytes)
+        timed("header and SHA-256", photo_facts, data)
+        image = timed("decode", decode._pixels, data)  # noqa: SLF001 - the stages are not public
+        shrink = partial(image.resize, resample=Image.Resampling.LANCZOS, reducing_gap=2.0)
+        small = timed("thumbnail", shrink, (32, 32))
+        timed("perceptual hash", imagehash.phash, small)
+        timed("pixel hash", decode._pixel_hash, image, small)  # noqa: SLF001
+    return ", ".join(f"{stage} {took / len(paths) * 1e3:.2f} ms" for stage, took in spent.items())
+
+
+def oidata_near_pairs(number: str) -> str:
+    """Search random hashes for near pairs; the result is seconds."""
+    import numpy as np
+
+    from oidata.core.duplicates import MAX_DISTANCE, near_pairs
+
+    hashes = np.random.default_rng(0).integers(0, 1 << 64, int(number), dtype=np.uint64)
+    hashes[-100:] = hashes[:100] ^ np.uint64(0b1011)
+    start_s = time.perf_counter()
+    _check(near_pairs(hashes, MAX_DISTANCE).shape[1] >= min(100, int(number) // 2))
+    return f"{time.perf_counter() - start_s:.3f}"
+
+
+def oidata_targets(number: str, per_photo: str) -> str:
+    """Match the anchors of SSD 300×300 to random boxes; the result is a digest of all targets."""
+    from oidata.core.targets import Matcher, match
+
+    boxes, photo = _like_open_images(int(number), int(per_photo))
+    return _digest(vars(match(boxes, photo, _ssd_anchors(), Matcher())))
+
+
+def dense_targets(number: str, per_photo: str) -> str:
+    """Match the same boxes with the whole matrix of IoU of each photo; the result is a digest of all targets."""
+    from oidata.core.targets import Matcher
+    from tests.core import dense
+
+    boxes, photo = _like_open_images(int(number), int(per_photo))
+    return _digest(dense.match(boxes, photo, _ssd_anchors(), Matcher()))
+
+
+def dense_ious(number: str, per_photo: str) -> str:
+    """Compute the whole matrix of IoU of each photo and nothing else; the result is the mean of the best IoUs."""
+    import numpy as np
+
+    from tests.core import dense
+
+    boxes, _ = _like_open_images(int(number), int(per_photo))
+    anchors, step = np.asfortranarray(_ssd_anchors().boxes()), int(per_photo)
+    best = [dense.similarity(boxes[at : at + step], anchors).max() for at in range(0, len(boxes), step)]
+    return f"{np.mean(best):.3f}"
+
+
+def copied_targets(number: str, per_photo: str) -> str:
+    """Read the boxes once and write arrays as large as all targets; the result is megabytes."""
+    import numpy as np
+
+    boxes, photo = _like_open_images(int(number), int(per_photo))
+    bytes_per_box = 4 * 4 + 1 + 6 * 4 + 2
+    written = np.resize(boxes.copy().view(np.uint8), len(boxes) * bytes_per_box), photo.copy()
+    return f"{(boxes.nbytes + sum(array.nbytes for array in written)) / 1e6:.0f}"
+
+
+def _like_open_images(number: int, per_photo: int) -> tuple[Any, Any]:
+    """Return boxes with log-normal sides and aspect ratios, as those of Open Images nearly are, and their photos."""
+    import numpy as np
+
+    random = np.random.default_rng(0)
+    side, ratio = np.exp(random.normal(np.log(0.2), 0.9, number)), np.exp(random.normal(0, 0.5, number))
+    sizes = np.stack([side * np.sqrt(ratio), side / np.sqrt(ratio)], axis=1).clip(0.005, 1)
+    start = random.random((number, 2)) * (1 - sizes)
+    return np.hstack([start, start + sizes]).astype(np.float32), np.arange(number) // per_photo
+
+
+def _ssd_anchors() -> Any:  # noqa: ANN401 - its type is imported by the jobs alone
+    """Return the 1,917 anchors of ssd_mobilenet_v2_coco."""
+    from oidata.core.anchors import SsdAnchors
+
+    feature_maps = [(cells, cells) for cells in (19, 10, 5, 3, 2, 1)]
+    return SsdAnchors(aspect_ratios=(1.0, 2.0, 0.5, 3.0, 0.3333)).grid(feature_maps, 300, 300)
+
+
+def _digest(targets: Any) -> str:  # noqa: ANN401 - a mapping of names to arrays
+    """Return a short hash of arrays by name, of their types and of their bytes."""
+    from hashlib import blake2b
+
+    digest = blake2b(digest_size=8)
+    for name in sorted(targets):
+        digest.update(f"{name} {targets[name].dtype} {targets[name].shape}".encode())
+        digest.update(targets[name].tobytes())
+    return digest.hexdigest()
+
+
+def _check(done: object) -> None:
+    """Raise if a job did not do what it is measured by."""
+    if not done:
+        message = "the job was not done"
+        raise RuntimeError(message)
+
+
 JOBS: dict[str, Callable[..., object]] = {
     job.__name__: job
     for job in (
@@ -157,6 +324,15 @@ JOBS: dict[str, Callable[..., object]] = {
         duckdb_class_rows,
         oidata_photos,
         obstore_photos,
+        draw_photos,
+        pillow_decode,
+        oidata_decode,
+        oidata_decode_stages,
+        oidata_near_pairs,
+        oidata_targets,
+        dense_targets,
+        dense_ious,
+        copied_targets,
     )
 }
 

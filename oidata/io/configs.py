@@ -1,0 +1,73 @@
+"""Pipeline configs: files of the user's, and the reference configs that the package carries."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from oidata.core.pipeline import PipelineConfig
+from oidata.errors import ConfigError
+
+# Configs of tensorflow/models that a user of SSD MobileNet V2 may have begun with; each file names its own.
+REFERENCE_NAMES = (
+    "ssd_mobilenet_v2_coco",
+    "ssd_mobilenet_v2_coco_2018",
+    "ssd_mobilenet_v2_quantized_300x300_coco",
+    "ssd_mobilenet_v2_oid_v4",
+    "ssd_mobilenet_v2_320x320",
+    "ssd_mobilenet_v2_fpnlite_320x320",
+)
+DEFAULT_NAME = "ssd_mobilenet_v2_coco"
+
+SUFFIX = ".config"
+COMMON_PREFIX = "ssd_mobilenet_v2_"
+
+# Configs have 3 to 10 kB. More than this is another file, and would take long to be refused.
+MAX_BYTES = 1 << 20
+
+
+def read_config(name_or_path: str | Path) -> PipelineConfig:
+    """A reference config by name, else the config in a file.
+
+    A name may lack what they all begin with: `oid_v4`. A name comes before a file of the same name, unless it is
+    given as a Path. Raises ConfigError where there is neither, or the file is no pipeline config.
+    """
+    if isinstance(name_or_path, str) and (name := _reference_name(name_or_path)):
+        return _reference(name)
+    return _of_file(Path(name_or_path))
+
+
+def references() -> tuple[PipelineConfig, ...]:
+    """All reference configs, in the order of REFERENCE_NAMES."""
+    return tuple(_reference(name) for name in REFERENCE_NAMES)
+
+
+def _reference_name(name: str) -> str:
+    candidates = (name, f"{COMMON_PREFIX}{name}")
+    return next((candidate for candidate in candidates if candidate in REFERENCE_NAMES), "")
+
+
+@cache
+def _reference(name: str) -> PipelineConfig:
+    text = resources.files("oidata.configs").joinpath(name + SUFFIX).read_text(encoding="utf-8")
+    return PipelineConfig.parse(text, name)
+
+
+def _of_file(path: Path) -> PipelineConfig:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        hint = f"Give a file, or one of the references {', '.join(REFERENCE_NAMES)}."
+        raise ConfigError(f"{path} is neither a file nor a reference config.", hint) from None
+    except OSError as error:
+        raise ConfigError(f"Cannot read {path}: {error.strerror}.", "Give the path of a pipeline.config.") from error
+    if len(data) > MAX_BYTES:
+        raise ConfigError(f"{path} has more than {MAX_BYTES:,} bytes.", "Give the path of a pipeline.config.")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        fault = f"{path} is not text in UTF-8: byte {error.start} is {data[error.start]:#04x}."
+        raise ConfigError(fault, "Save the pipeline.config as UTF-8.") from None
+    return PipelineConfig.parse(text, str(path))
