@@ -138,12 +138,8 @@ def _stripped(boxes: pd.DataFrame, split: str, display_name: str) -> Stripped:
 
 
 def _aftermath(boxes: pd.DataFrame, split: str) -> Aftermath:
-    remains = boxes[boxes["stripped"].isna()]
-    reasons = defects.split_reasons(boxes["stripped"])["reason"]
-    visible = reasons[reasons.map(defects.is_visible).astype(bool)].index
-    photos = boxes["image_id"].nunique()
-    collateral = boxes.loc[visible.unique(), "image_id"].nunique()
-    return Aftermath(split, photos, photos - remains["image_id"].nunique(), collateral)
+    emptied, collateral = defects.emptied(boxes), defects.collateral(boxes)
+    return Aftermath(split, boxes["image_id"].nunique(), len(emptied), len(collateral))
 
 
 def _known_first(rows: Collection[Stripped]) -> list[str]:

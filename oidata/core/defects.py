@@ -121,6 +121,23 @@ def is_visible(reason: str) -> bool:
     return reason not in _INVISIBLE
 
 
+def emptied(boxes: pd.DataFrame) -> list[str]:
+    """The photos of BOXES that have lost every box to a strip, by image_id, sorted."""
+    photo, image_ids = pd.factorize(boxes["image_id"])
+    num_kept = np.bincount(photo[boxes["stripped"].isna()], minlength=len(image_ids))
+    return sorted(image_ids[num_kept == 0])
+
+
+def collateral(boxes: pd.DataFrame) -> list[str]:
+    """The photos of BOXES on which a stripped object stays to see, so that a detector learns it as background.
+
+    By image_id, sorted.
+    """
+    marks = split_reasons(boxes["stripped"])["reason"]
+    seen = [reason for reason in marks.unique() if is_visible(reason)]
+    return sorted(boxes.loc[marks.index[marks.isin(seen)].unique(), "image_id"].unique())
+
+
 def num_unknown(boxes: pd.DataFrame, flags: Collection[str] = DEFAULT) -> dict[str, int]:
     """By flag rule, how many of BOXES have that flag unknown (-1)."""
     return {rule.reason: int((boxes[rule.flag] == -1).sum()) for rule in FLAG_RULES if rule.reason in flags}
