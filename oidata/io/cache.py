@@ -20,7 +20,7 @@ from oidata.io.retry import Retry
 from oidata.io.store import Stat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from oidata.io.releases import Published
     from oidata.io.store import Store
@@ -76,7 +76,10 @@ class Cache:
 
 @dataclass(frozen=True)
 class _Download:
-    """One file on its way from a store to `path`. Beside it a note says which version it is, or is to become."""
+    """One file on its way from a store to `path`. A note beside it, and one beside its beginning, name the versions.
+
+    What is there stays until another version is whole and verified.
+    """
 
     store: Store
     name: str
@@ -91,48 +94,44 @@ class _Download:
                 f"{self.store.url}/{self.name} has {stat.size_bytes} bytes; {published.size_bytes} were published.",
                 "The source holds another version: report it, or name a mirror with --source.",
             )
-        if self._noted() != stat:
-            self._begin_anew(stat)
-        if not self.path.exists():
-            await self._complete(stat)
-            self._verify(stat, published)
-            self._partial.replace(self.path)
+        if _noted(self.path) == stat and self.path.exists() and self.path.stat().st_size == stat.size_bytes:
+            return
+        if _noted(self._partial) != stat:
+            self._partial.unlink(missing_ok=True)
+            files.write_text(_note_of(self._partial), json.dumps(asdict(stat)))
+        await self._complete(stat)
+        self._verify(stat, published)
+        _note_of(self.path).unlink(missing_ok=True)  # a stop between the next two lines must not leave the old one
+        self._partial.replace(self.path)
+        _note_of(self._partial).replace(_note_of(self.path))
 
     @property
     def _partial(self) -> Path:
         return files.partial_of(self.path)
 
-    @property
-    def _note(self) -> Path:
-        return self.path.with_name(f".{self.path.name}.json")
-
-    def _noted(self) -> Stat | None:
-        try:
-            return Stat(**json.loads(self._note.read_text(encoding="utf-8")))
-        except (FileNotFoundError, ValueError, TypeError):
-            return None
-
-    def _begin_anew(self, stat: Stat) -> None:
-        self._partial.unlink(missing_ok=True)
-        self.path.unlink(missing_ok=True)
-        files.write_text(self._note, json.dumps(asdict(stat)))
-
     async def _complete(self, stat: Stat) -> None:
-        """Append to the partial file until it is whole; a try that brought something is not counted."""
-        failures = 0
+        """Append to the partial file until it is whole; a try that gets further than any before is not counted."""
+        failures, furthest = 0, self._have()
+        self._partial.touch()
         while (have := self._have()) < stat.size_bytes:
-            try:
-                await self._append(have, stat)
-            except TransientError as error:
-                failures = 0 if self._have() > have else failures + 1
-                if failures >= self.retry.attempts:
-                    raise SourceError(
-                        f"{error.message}.", "Check the network and run the same command again."
-                    ) from error
+            error = await self._tried(have, stat)
+            failures = 0 if self._have() > furthest else failures + 1
+            furthest = max(furthest, self._have())
+            if failures >= self.retry.attempts:
+                raise SourceError(f"{error.message}.", "Check the network and run the same command again.") from error
+            if self._have() < stat.size_bytes:
                 await asyncio.sleep(self.retry.wait_s(failures, error.retry_after_s))
 
+    async def _tried(self, have: int, stat: Stat) -> TransientError:
+        """Ask for what is lacking once; what is to be said where it is not all that came."""
+        try:
+            await self._append(have, stat)
+        except TransientError as error:
+            return error
+        return TransientError(f"{self.store.url}/{self.name} ends before its announced length")
+
     async def _append(self, have: int, stat: Stat) -> None:
-        async with self.store.open(self.name, have, stat.tag) as body:
+        async with self.store.open(self.name, have, stat) as body:
             with self._partial.open("r+b" if have else "wb") as file:
                 file.seek(body.start)
                 file.truncate()
@@ -155,17 +154,31 @@ class _Download:
             f"{self.store.url}/{self.name}: {fault}.", "Run the same command again, or choose another source."
         )
 
-    async def _patiently(self, ask: Callable[[], object]) -> Stat:
-        for attempt in range(self.retry.attempts):
+    async def _patiently(self, ask: Callable[[], Awaitable[Stat]]) -> Stat:
+        attempt = 0
+        while True:
             try:
-                return await ask()  # type: ignore[misc,no-any-return]
+                return await ask()
             except TransientError as error:
-                last = error
+                attempt += 1
+                if attempt >= self.retry.attempts:
+                    raise SourceError(
+                        f"{error.message}.",
+                        "Check the source and the network, or name a mirror with --source.",
+                    ) from error
                 await asyncio.sleep(self.retry.wait_s(attempt, error.retry_after_s))
-        raise SourceError(
-            f"Cannot reach {last.message}.",
-            "Check the source and the network, or name a mirror with --source.",
-        )
+
+
+def _note_of(path: Path) -> Path:
+    return path.with_name(f".{path.name.removeprefix('.')}.json")
+
+
+def _noted(path: Path) -> Stat | None:
+    """The version of a file, by the note beside it."""
+    try:
+        return Stat(**json.loads(_note_of(path).read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
 
 
 def _existing(path: Path, message: str, hint: str) -> Path:

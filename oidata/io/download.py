@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from oidata.errors import NotFoundError, PhotoError, SourceError, TransientError
+from oidata.errors import NotFoundError, PhotoError, SourceError, StorageError, TransientError
 from oidata.io import files
 from oidata.io.photos import PhotoFacts, photo_facts, sha256_of
 from oidata.io.retry import Pace, Retry
@@ -37,8 +38,8 @@ class PhotoJob:
 class PhotoResult:
     """What became of a job.
 
-    missing: the source has no such file. corrupt: what it serves is no whole JPEG. failed: another try may mend it.
-    `facts` is there if, and only if, the photo is (ok).
+    missing: the source has no such file. corrupt: what it serves is no whole JPEG. failed: the source may have it, and
+    another try may mend it, or the source has to be opened first. `facts` is there if, and only if, the photo is (ok).
     """
 
     status: Literal["ok", "missing", "corrupt", "failed"]
@@ -65,13 +66,15 @@ async def download_photos(
     """
     for directory in {job.target.parent for job in jobs}:
         files.make_directory(directory)
-    crew = _Crew(store, retry or Retry(), advance or (lambda: None), give_up_after=2 * connections)
+    retry = retry or Retry()
+    crew = _Crew(store, retry, advance or (lambda: None), give_up_after=2 * connections * retry.attempts)
     results: list[PhotoResult] = [PhotoResult("failed")] * len(jobs)
-    todo = iter(enumerate(jobs))
+    # In another order each time: what a run that gives up has not tried is tried by a later one.
+    todo = iter(random.sample(range(len(jobs)), len(jobs)))
 
     async def work() -> None:
-        for index, job in todo:
-            results[index] = await crew.have(job)
+        for index in todo:
+            results[index] = await crew.have(jobs[index])
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -93,7 +96,7 @@ class _Crew:
         self._retry = Retry(attempts=1) if urlsplit(store.url).scheme == "file" else retry
         self._advance = advance
         self._give_up_after = give_up_after
-        self._failed_in_a_row = 0
+        self._unanswered = 0  # tries in a row, of all connections
         self._pace = Pace()
         self._hashers = ThreadPoolExecutor(_NUM_HASHERS, thread_name_prefix="oidata-hash")
 
@@ -104,23 +107,26 @@ class _Crew:
     async def have(self, job: PhotoJob) -> PhotoResult:
         """Have one photo in place."""
         result = await self._look(job) or await self._fetch(job)
-        self._failed_in_a_row = self._failed_in_a_row + 1 if result.status == "failed" else 0
         self._advance()
         return result
 
     async def _look(self, job: PhotoJob) -> PhotoResult | None:
         """The photo if it is there and whole: one that a stopped run left, say."""
-        if not job.target.exists():
-            return None
         try:
             return PhotoResult("ok", await self._facts(job, job.target.read_bytes()), was_there=True)
-        except PhotoError:
+        except (FileNotFoundError, OtherBytesError):
             return None
+        except PhotoError:
+            files.remove(job.target)  # what is cut or damaged must not stand there as a photo if no other comes
+            return None
+        except OSError as error:
+            message = f"Cannot read {job.target}: {error.strerror}."
+            raise StorageError(message, "Remove it, or change its permissions.") from error
 
     async def _fetch(self, job: PhotoJob) -> PhotoResult:
         result = PhotoResult("failed", reason="not tried: the source has stopped answering")
         for attempt in range(self._retry.attempts):
-            if self._failed_in_a_row >= self._give_up_after:
+            if self._unanswered >= self._give_up_after:
                 break
             await self._pace.ready()
             result, is_final = await self._try(job)
@@ -132,17 +138,27 @@ class _Crew:
     async def _try(self, job: PhotoJob) -> tuple[PhotoResult, bool]:
         """One try, and whether another one now would change nothing."""
         try:
+            result = await self._asked(job)
+        except TransientError as error:
+            self._unanswered += 1
+            self._pace.hold(min(error.retry_after_s, self._retry.asked_max_s))
+            return PhotoResult("failed", reason=error.message), False
+        self._unanswered = 0
+        return result
+
+    async def _asked(self, job: PhotoJob) -> tuple[PhotoResult, bool]:
+        """What the source answers; raises TransientError where it does not."""
+        try:
             body = await self._store.get(job.name)
             facts = await self._facts(job, body)
             files.write_bytes(job.target, body)
             return PhotoResult("ok", facts), True
         except NotFoundError as error:
             return PhotoResult("missing", reason=error.message.removesuffix(".")), True
-        except TransientError as error:
-            self._pace.hold(min(error.retry_after_s, self._retry.asked_max_s))
-            return PhotoResult("failed", reason=error.message), False
+        except TransientError:
+            raise
         except SourceError as error:
-            return PhotoResult("failed", reason=error.message), True
+            return PhotoResult("failed", reason=error.message.removesuffix(".")), True
         except OtherBytesError as error:
             return PhotoResult("failed", reason=f"{job.name}: {error.message}"), False
         except PhotoError as error:

@@ -32,6 +32,14 @@ def make_directory(path: Path) -> None:
         raise StorageError.of(error, path) from error
 
 
+def remove(path: Path) -> None:
+    """Remove a file, if it is there. Raises StorageError."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError.of(error, path) from error
+
+
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """Write to the temporary path that this yields; it takes its final name when the block ends well.

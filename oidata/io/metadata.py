@@ -12,18 +12,20 @@ from urllib.parse import urlsplit
 from oidata import sample
 from oidata.core.labels import Hierarchy, Label, LabelMap
 from oidata.core.rows import BOX_COLUMNS, IMAGE_COLUMNS, LABEL_COLUMNS
-from oidata.errors import TableError
+from oidata.errors import StorageError, TableError
 from oidata.io import releases
 from oidata.io.loop import run
 from oidata.io.scan import Csv
 from oidata.io.store import STALL_TIMEOUT_S, open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from oidata.io.cache import Cache
     from oidata.io.releases import Release
+
+_TAKE_ANEW = "Take the file from the release again (for a cached one: delete it and run the same command)."
 
 OFFICIAL = "official"
 SAMPLE = "sample:"
@@ -44,7 +46,7 @@ class Source:
             return cls(name, releases.OFFICIAL_METADATA, releases.OFFICIAL_PHOTOS)
         if name == SAMPLE:
             return cls(name, sample.ROOT.as_uri(), sample.ROOT.as_uri())
-        if not urlsplit(name).scheme and Path(name).is_dir():
+        if name and "://" not in name and Path(name).is_dir():
             name = Path(name).resolve().as_uri()
         open_store(name)
         return cls(name, name.rstrip("/"), name.rstrip("/"))
@@ -61,11 +63,14 @@ class Metadata:
     stall_timeout_s: float = STALL_TIMEOUT_S
 
     def class_list(self) -> LabelMap:
-        """All classes of the release."""
+        """All classes of the release. Only the first line may be a header."""
         path = self._fetch(releases.class_list(self.release))
-        with path.open(encoding="utf-8-sig", newline=None) as file:
-            labels = tuple(_label(row, path, number) for number, row in enumerate(csv.reader(file), start=1) if row)
-        return LabelMap(tuple(label for label in labels if label.mid.startswith("/")))
+        labels = [_label(row, path, number) for number, row in _rows(path) if row]
+        if labels and not labels[0].mid.startswith("/"):
+            del labels[0]
+        if not labels:
+            raise TableError(f"{path} lists no class.", _TAKE_ANEW)
+        return LabelMap(tuple(labels))
 
     def hierarchy(self) -> Hierarchy:
         """The class hierarchy."""
@@ -73,7 +78,11 @@ class Metadata:
         try:
             return Hierarchy.from_json(json.loads(path.read_bytes()))
         except ValueError as error:
-            raise TableError(f"{path} is no JSON: {error}.", "Take the file from the release again.") from error
+            raise TableError(f"{path} is no JSON: {error}.", _TAKE_ANEW) from error
+        except TableError as error:
+            raise TableError(f"{path}: {error.message}", error.hint) from error
+        except OSError as error:
+            raise _unreadable(path, error) from error
 
     def boxes(self, split: str) -> Csv:
         """The boxes of a split."""
@@ -88,7 +97,8 @@ class Metadata:
         return self._csv(releases.images(split), IMAGE_COLUMNS)
 
     def _csv(self, name: str, columns: tuple[str, ...]) -> Csv:
-        table = Csv(self._fetch(name), columns)
+        is_downloaded = urlsplit(self.source.metadata_url).scheme != "file"
+        table = Csv(self._fetch(name), columns, is_whole=is_downloaded)
         _ = table.header  # a file that is another is found out before the next one is downloaded
         return table
 
@@ -102,10 +112,30 @@ class Metadata:
                 return await self.cache.fetch(store, name, published, advance)
 
 
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a small CSV in UTF-8, each with the number, from 1, of the line that it ends in."""
+    number = 0
+    try:
+        with path.open(encoding="utf-8-sig", newline=None) as file:
+            reader = csv.reader(file)
+            for row in reader:
+                number = reader.line_num
+                yield number, row
+    except UnicodeDecodeError as error:
+        raise TableError(f"{path} is no UTF-8: {error.reason}.", _TAKE_ANEW) from None
+    except csv.Error as error:
+        raise TableError(f"{path}, line {number + 1}: {error}.", _TAKE_ANEW) from None
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> StorageError:
+    return StorageError(f"Cannot read {path}: {error.strerror}.", "Check its permissions.")
+
+
 def _label(row: list[str], path: Path, number: int) -> Label:
-    if len(row) < 2 or not row[0].strip() or not row[1].strip():  # noqa: PLR2004 - id and name
-        raise TableError(
-            f"{path}, line {number}: {','.join(row)[:80]!r} is no class.",
-            "A line is MID,name. Take the file from the release again.",
-        )
-    return Label(row[0].strip(), row[1].strip())
+    mid, name = (field.strip() for field in (*row, "", "")[:2])
+    if not name or not (mid.startswith("/") or (mid and number == 1)):
+        fault = f"{path}, line {number}: {','.join(row)[:80]!r} is no class."
+        raise TableError(fault, f"A line is MID,name. {_TAKE_ANEW}")
+    return Label(mid, name)

@@ -7,6 +7,7 @@ SourceError (do not).
 from __future__ import annotations
 
 import os
+import re
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,7 +29,12 @@ CONNECT_TIMEOUT_S = 10.0
 STALL_TIMEOUT_S = 30.0
 _TRANSIENT_STATUS = frozenset({408, 425, 429, *range(500, 600)})
 _NOT_FOUND_STATUS = frozenset({404, 410})
+_REFUSED_STATUS = frozenset({401, 403, 407, 451})
+_PARTIAL_STATUS = 206
 _NUM_REDIRECTS = 10
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")  # RFC 9110, 14.4
+_ACCESS_HINT = "Check the source, and whether it is open to you."
+_SCHEMES = frozenset({"http", "https", "s3", "gs", "file"})
 
 
 @dataclass(frozen=True)
@@ -64,25 +70,42 @@ class Store(Protocol):
     async def stat(self, path: str) -> Stat:
         """Length and tag."""
 
-    def open(self, path: str, start: int, tag: str) -> Any:  # noqa: ANN401 - an async context manager of Body
-        """The file from byte `start` on if it still has that tag, else from the beginning."""
+    def open(self, path: str, start: int, stat: Stat) -> Any:  # noqa: ANN401 - an async context manager of Body
+        """The file that `stat` told of, from byte `start` on or from the beginning.
+
+        Raises TransientError for any other: one that has changed since, or a page that took its place.
+        """
 
 
 def open_store(url: str, *, offline: bool = False, stall_timeout_s: float = STALL_TIMEOUT_S) -> Store:
     """The store for a root URL; offline, one that has nothing, unless the root is a directory.
 
-    Raises UsageError for a scheme that is none of http(s), s3, gs, file.
+    Raises UsageError for a URL that names no place of a scheme http(s), s3, gs or file.
     """
-    scheme = urlsplit(url).scheme
+    scheme = _scheme(url)
     if offline and scheme != "file":
         return OfflineStore(url)
     if scheme in ("http", "https"):
         return HttpStore(url, stall_timeout_s)
-    if scheme in ("s3", "gs", "file"):
-        return ObjectStore(url, stall_timeout_s)
+    return ObjectStore(url, stall_timeout_s)
+
+
+def _scheme(url: str) -> str:
+    """The scheme of a root URL that can be one, for the HTTP client too."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https"):
+            from pyreqwest.http import Url
+
+            Url(url)
+        is_place = bool(parts.path if parts.scheme == "file" else parts.hostname) and parts.port != 0
+    except ValueError:
+        is_place = False
+    if is_place and parts.scheme in _SCHEMES and not any(map(str.isspace, url)):
+        return parts.scheme
     raise UsageError(
-        f"The source {url!r} is no URL that oidata can read.",
-        "Give http://…, https://…, s3://…, gs://…, file:///… or sample:.",
+        f"The source {url!r} is no URL that oidata can read, and no directory.",
+        "Give http://…, https://…, s3://…, gs://…, file:///…, a directory, or sample:.",
     )
 
 
@@ -114,6 +137,8 @@ class HttpStore:
         with _http_errors(self._url(path)):
             response = await self._http.get(self._url(path)).build().send()
             self._check(response, path)
+            if response.status == _PARTIAL_STATUS:
+                raise TransientError(f"{self._url(path)} answers with a part of what was asked for")
             return memoryview(await response.bytes())
 
     async def stat(self, path: str) -> Stat:
@@ -121,24 +146,25 @@ class HttpStore:
         with _http_errors(self._url(path)):
             response = await self._http.head(self._url(path)).build().send()
             self._check(response, path)
-        length = response.get_header("content-length")
-        if length is None:
+        _refuse_page(response, self._url(path))
+        length = _header(response, "content-length")
+        if not (length.isascii() and length.isdecimal()):
             raise SourceError(f"{self._url(path)} does not tell its length.", "Choose another source.")
-        tag = response.get_header("etag") or response.get_header("last-modified") or ""
-        return Stat(int(length), tag)
+        return Stat(int(length), _tag(response))
 
     @asynccontextmanager
-    async def open(self, path: str, start: int, tag: str) -> AsyncIterator[Body]:
-        """A GET with Range and If-Range: a server that ignores them, or has other content, begins anew."""
+    async def open(self, path: str, start: int, stat: Stat) -> AsyncIterator[Body]:
+        """A GET with Range and If-Range; a server that ignores them begins anew."""
         url = self._url(path)
         request = self._http.get(url)
         if start:
-            request = request.headers({"Range": f"bytes={start}-", **({"If-Range": tag} if tag else {})})
+            if_range = {"If-Range": stat.tag} if stat.tag else {}
+            request = request.headers({"Range": f"bytes={start}-", **if_range})
         with _http_errors(url):
-            async with request.build_streamed() as response:
+            # Nothing is read ahead: of a body that breaks, what came is kept.
+            async with request.streamed_read_buffer_limit(0).build_streamed() as response:
                 self._check(response, path)
-                resumed = response.status == 206  # noqa: PLR2004 - Partial Content
-                yield Body(start if resumed else 0, _chunks(response, url))
+                yield Body(_start(response, url, start, stat), _chunks(response, url))
 
     @property
     def _http(self) -> Client:
@@ -154,9 +180,11 @@ class HttpStore:
         if status in _NOT_FOUND_STATUS:
             raise NotFoundError(f"{url} answers {status}: no such file.", "Check the source and the release.")
         if status in _TRANSIENT_STATUS:
-            raise TransientError(f"{url} answers {status}", _wait_s(response.get_header("retry-after")))
+            raise TransientError(f"{url} answers {status}", _wait_s(_header(response, "retry-after")))
+        if status in _REFUSED_STATUS:
+            raise SourceError(f"{url} answers {status}: access is refused.", _ACCESS_HINT)
         if not 200 <= status < 300:  # noqa: PLR2004 - the class of successes
-            raise SourceError(f"{url} answers {status}.", "Check the source, and whether it is open to you.")
+            raise SourceError(f"{url} answers {status}.", _ACCESS_HINT)
 
 
 class OfflineStore(HttpStore):
@@ -164,7 +192,42 @@ class OfflineStore(HttpStore):
 
     async def get(self, path: str) -> memoryview:
         """Raise SourceError."""
-        raise SourceError(f"{self._url(path)} was not asked for: this is --offline.", "Run without --offline.")
+        raise SourceError(f"{self._url(path)} was not asked for: run without --offline.", "Run without --offline.")
+
+
+def _tag(response: Response) -> str:
+    return _header(response, "etag") or _header(response, "last-modified")
+
+
+def _header(response: Response, name: str) -> str:
+    """A header, "" where there is none, or one that is not ASCII."""
+    try:
+        return response.get_header(name) or ""
+    except ValueError:
+        return ""
+
+
+def _start(response: Response, url: str, asked: int, stat: Stat) -> int:
+    """The byte that the body of a response begins at. Raises TransientError if it is of another file than `stat`'s."""
+    _refuse_page(response, url)
+    tag = _tag(response)
+    is_same = not (tag and stat.tag) or tag == stat.tag
+    if response.status == _PARTIAL_STATUS:  # it may be less than what was asked for
+        told = _CONTENT_RANGE.fullmatch(_header(response, "content-range"))
+        is_same &= told is not None and (int(told[1]), int(told[2])) == (asked, stat.size_bytes)
+        start = asked
+    else:
+        is_same &= _header(response, "content-length") == str(stat.size_bytes)
+        start = 0
+    if not is_same:
+        raise TransientError(f"{url} answers with another file than it announced")
+    return start
+
+
+def _refuse_page(response: Response, url: str) -> None:
+    """No metadata is a web page: one that comes instead is a portal's, or an error's, and goes by."""
+    if _header(response, "content-type").startswith("text/html"):
+        raise TransientError(f"{url} answers with a web page")
 
 
 async def _chunks(response: Response, url: str) -> AsyncIterator[bytes]:
@@ -173,16 +236,17 @@ async def _chunks(response: Response, url: str) -> AsyncIterator[bytes]:
             yield bytes(chunk)
 
 
-def _wait_s(retry_after: str | None) -> float:
-    """Seconds of a Retry-After header, which is a number or a date (RFC 9110, 10.2.3)."""
-    if not retry_after:
-        return 0.0
-    if retry_after.strip().isdigit():
-        return float(retry_after)
+def _wait_s(retry_after: str) -> float:
+    """Seconds of a Retry-After header, which is a number or a date (RFC 9110, 10.2.3); 0 for anything else."""
+    text = retry_after.strip()
+    if text.isascii() and text.isdecimal():
+        return float(text)
     try:
-        until = parsedate_to_datetime(retry_after)
-    except ValueError:
+        until = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
         return 0.0
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=UTC)
     return max(0.0, (until - datetime.now(UTC)).total_seconds())
 
 
@@ -216,7 +280,11 @@ class ObjectStore:
         self._store: Any = None
 
     async def __aenter__(self) -> Self:
-        self._store = _object_store(self.url, self._stall_timeout)
+        with _object_errors(self.url):
+            try:
+                self._store = _object_store(self.url, self._stall_timeout)
+            except ValueError as error:
+                raise SourceError(f"{self.url} names no bucket: {error}.", "Check its spelling.") from error
         return self
 
     async def __aexit__(
@@ -236,11 +304,11 @@ class ObjectStore:
         return Stat(meta["size"], meta["e_tag"] or "")
 
     @asynccontextmanager
-    async def open(self, path: str, start: int, tag: str) -> AsyncIterator[Body]:
-        """A ranged read; other content than `tag` tells begins anew."""
-        stat = await self.stat(path)
-        first = start if stat.tag == tag and start < stat.size_bytes else 0
-        yield Body(first, self._chunks(path, first, stat))
+    async def open(self, path: str, start: int, stat: Stat) -> AsyncIterator[Body]:
+        """A ranged read of that version."""
+        if await self.stat(path) != stat:
+            raise TransientError(f"{self.url}/{path} has changed since it was announced")
+        yield Body(start, self._chunks(path, start, stat))
 
     async def _chunks(self, path: str, start: int, stat: Stat) -> AsyncIterator[bytes]:
         if start == stat.size_bytes:
@@ -257,7 +325,10 @@ def _object_store(url: str, stall_timeout: timedelta) -> Any:  # noqa: ANN401 - 
 
     parts = urlsplit(url)
     if parts.scheme == "file":
-        return LocalStore(unquote(parts.path))
+        path = unquote(parts.path)
+        if parts.netloc or not os.path.isdir(path):  # noqa: PTH112 - a string, as the URL has it
+            raise SourceError(f"{url} is no directory.", "A local mirror is file:///…, with three slashes.")
+        return LocalStore(path)
     client: Any = {
         "connect_timeout": timedelta(seconds=CONNECT_TIMEOUT_S),
         "read_timeout": stall_timeout,
@@ -287,7 +358,7 @@ def _object_errors(url: str) -> Iterator[None]:
         raise TransientError(f"{url}: {_first_line(error)}") from error
     except (BaseError, OSError) as error:
         message = f"{url}: {_first_line(error)}"
-        raise SourceError(message, "Check the source, and whether it is open to you.") from error
+        raise SourceError(message, _ACCESS_HINT) from error
 
 
 def _first_line(error: Exception) -> str:

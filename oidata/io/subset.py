@@ -94,7 +94,7 @@ class _Split:
         """The chosen photos, sorted."""
         if self.choice.pins:
             return sorted(pin.image_id for pin in self.choice.pins if pin.split == self.split)
-        rows = csv.class_rows(set(self._fold))
+        rows = csv.class_rows(set(self._fold), ("ImageID", "LabelName"))
         with csv.located():
             classes_of = release_rows.classes_of(rows, self._fold)
         quota = self.choice.quota

@@ -79,10 +79,10 @@ def made_of(source: st.SearchStrategy[str]) -> st.SearchStrategy[Made]:
 def csv_of(tmp_path: Path) -> Callable[..., Csv]:
     """Write a CSV and open it."""
 
-    def write(text: bytes | str, columns: tuple[str, ...] = COLUMNS) -> Csv:
+    def write(text: bytes | str, columns: tuple[str, ...] = COLUMNS, *, is_whole: bool = True) -> Csv:
         path = tmp_path / "rows.csv"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return Csv(path, columns)
+        return Csv(path, columns, is_whole=is_whole)
 
     return write
 
@@ -217,7 +217,13 @@ BROKEN = {
     "a web page": ("<!DOCTYPE html>\n<html>\n", 1, "no column ImageID, LabelName, Confidence"),
     "commas only": (",,,\n,,,\n", 1, "no column"),
     "CR only": (f"{LABELS}{good(2)}".replace("\n", "\r"), 1, "CR only"),
-    "rows of commas": (f"{LABELS}{good(2)},,,\n,,,\n", 4, "without an ImageID"),
+    "rows of commas": (f"{LABELS}{good(2)},,,\n,,,\n", 4, "ImageID '' is no image id"),
+    "a path for an id": (f"{LABELS}{good(2)}../../x,s,/m/0,1\n{good(1)}", 4, "ImageID '../../x' is no image id"),
+    "a path, and a comma where one is due": (f"{LABELS}{good(2)}../../x,freeform,/m/0,1\n", 4, "ImageID '../../x' is"),
+    "a long id": (f"{LABELS}{good(2)}{A}0,s,/m/0,1\n", 4, "is no image id of 16 hex digits"),
+    "an id in quotes": (f'{LABELS}{good(2)}"{A}",s,/m/0,1\n', 4, "is no image id of 16 hex digits"),
+    "a stray quote in the last line": (f'{LABELS}{good(2)}{B},x"y,"/m/01,1', 4, "cut short"),
+    "a return in the last line": (f'{LABELS}{good(2)}{B},"s\ra"b\r,/m/01,1', 4, "cannot be read|cut short"),
     "cut in a row": (f"{LABELS}{good(2)}{B},s,/m/0", 4, "cut short"),
     "cut in an id": (f"{LABELS}{good(2)}{B[:-1]}", 4, "cut short"),
     "last field gone": (f"{LABELS}{good(2)}{B},s,/m/01\n{A},s,/m/01,1\n", 4, "3 fields, not 4"),
@@ -228,12 +234,37 @@ BROKEN = {
 
 
 @READERS
+@pytest.mark.parametrize("is_whole", [True, False])
 @pytest.mark.parametrize("kind", BROKEN)
-def test_a_broken_file_is_refused(csv_of: Callable[..., Csv], reader: Callable[[Csv], object], kind: str) -> None:
-    """A file that is broken is a TableError with its name, the line and the fault."""
+def test_a_broken_file_is_refused(
+    csv_of: Callable[..., Csv], reader: Callable[[Csv], object], kind: str, *, is_whole: bool
+) -> None:
+    """A file that is broken is a TableError with its name, the line and the fault, whole as it may be."""
     text, line, fault = BROKEN[kind]
-    with pytest.raises(TableError, match=rf"rows\.csv, line {line}: .*{fault}"):
-        reader(csv_of(text))
+    with pytest.raises(TableError, match=rf"rows\.csv, line {line}: .*(?:{fault})"):
+        reader(csv_of(text, is_whole=is_whole))
+
+
+@READERS
+@pytest.mark.parametrize("last", ["1", "", "0.0"])
+def test_a_file_cut_within_its_last_field_is_refused(
+    csv_of: Callable[..., Csv], reader: Callable[[Csv], object], last: str
+) -> None:
+    """Of a file whose length nobody checked, a last line without its end is refused, whatever is left of it."""
+    with pytest.raises(TableError, match=r"rows\.csv, line 4: .*its last line lacks its end"):
+        reader(csv_of(f"{LABELS}{good(2)}{B},s,/m/01,{last}", is_whole=False))
+
+
+def test_a_class_in_quotes_is_that_class(csv_of: Callable[..., Csv]) -> None:
+    """A LabelName in quotes is read as csv.reader reads it, and not passed over."""
+    opened = csv_of(f'{LABELS}{A},s,"/m/01",1\n{B},s,/m/01,1\n{C},s,"/m/012",1\n')
+    assert [row for _, row in read([opened.class_rows(["/m/01"])])] == [(A, "/m/01", "1"), (B, "/m/01", "1")]
+
+
+def test_class_rows_bring_the_columns_that_are_asked_for(csv_of: Callable[..., Csv]) -> None:
+    """Of large classes only the columns that are needed are kept."""
+    opened = csv_of(f"{LABELS}{good(2)}")
+    assert opened.class_rows(["/m/01"], ("ImageID", "LabelName")).columns.tolist() == ["ImageID", "LabelName"]
 
 
 @READERS
@@ -265,10 +296,12 @@ def test_a_quote_that_never_ends_is_found_in_bounded_memory(
 
 @pytest.mark.parametrize("image_ids", [{A}, {B}, {A, B}], ids=["first", "second", "both"])
 @FILES
-@given(text=st.text('a",\n\r', max_size=8))
-def test_damage_is_never_passed_over_in_silence(csv_of: Callable[..., Csv], image_ids: set[str], text: str) -> None:
+@given(text=st.text('a",\n\r', max_size=8), end=st.sampled_from(["\n", ""]))
+def test_damage_is_never_passed_over_in_silence(
+    csv_of: Callable[..., Csv], image_ids: set[str], text: str, end: str
+) -> None:
     """Whatever stands in a field without being quoted, rows are read as csv.reader does, or the file is refused."""
-    damaged = f"{LABELS}{A},{text},/m/01,1\n{B},{text},/m/01,1\n"
+    damaged = f"{LABELS}{A},{text},/m/01,1\n{B},{text},/m/01,1{end}"
     expected = [tuple(row) for row in csv.reader(io.StringIO(damaged, newline="")) if row and row[0] in image_ids]
     try:
         found = read(csv_of(damaged, HEADER).image_rows(image_ids))

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import boto3
@@ -12,8 +14,9 @@ from moto.server import ThreadedMotoServer
 from oidata.dataset import Dataset
 from oidata.errors import NotFoundError, SourceError, TransientError, UsageError
 from oidata.fetch import Network, Request, fetch
-from oidata.io.store import Store, open_store
+from oidata.io.store import Stat, Store, _wait_s, open_store
 from oidata.sample import ROOT
+from tests.io.script import answer, answering
 from tests.mirror import Faults, serve
 
 NAME = "v5/class-descriptions-boxable.csv"
@@ -85,14 +88,21 @@ def test_a_file_that_is_not_there(source: str) -> None:
 
 @pytest.mark.parametrize("start", [0, 1, len(DATA) - 1])
 def test_the_rest_of_a_file(source: str, start: int) -> None:
-    """A store opens a file at a position: from there while the tag is the same, else from the start."""
+    """A store opens a file at a position: from there, or, where it is told of another version, not at all."""
 
-    async def read(tag: str) -> tuple[int, bytes]:
-        async with opened(source) as store, store.open(NAME, start, tag or (await store.stat(NAME)).tag) as body:
-            return body.start, b"".join([chunk async for chunk in body.chunks])
+    async def read() -> tuple[int, bytes]:
+        async with opened(source) as store:
+            stat = await store.stat(NAME)
+            with pytest.raises(TransientError):
+                async with store.open(NAME, start, Stat(stat.size_bytes, '"another version"')):
+                    pass
+            with pytest.raises(TransientError):
+                async with store.open(NAME, start, Stat(stat.size_bytes + 1, stat.tag)):
+                    pass
+            async with store.open(NAME, start, stat) as body:
+                return body.start, b"".join([chunk async for chunk in body.chunks])
 
-    assert asyncio.run(read("")) == (start, DATA[start:])
-    assert asyncio.run(read('"another version"')) == (0, DATA)
+    assert asyncio.run(read()) == (start, DATA[start:])
 
 
 def test_a_fetch_from_a_bucket(s3: str, tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,9 +139,104 @@ def test_what_a_server_does_wrong(faults: Faults, error: type[SourceError], text
     assert getattr(caught.value, "retry_after_s", 0) == (7 if faults.too_many else 0)
 
 
-@pytest.mark.parametrize("url", ["ftp://example.org/x", "/plain/path", "nonsense:", ""])
-def test_other_schemes_are_refused(url: str) -> None:
-    """What is no URL of a known scheme is a UsageError that names those that are."""
-    with pytest.raises(UsageError) as caught:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "nowhere",
+        "nonsense:",
+        "/plain/path",
+        "ftp://h/x",
+        "http://",
+        "http://exa mple/",
+        "https://u:p@",
+        "http://[bad",
+        "http://a^b/",
+        "http://999.1.1.1/",
+        "http://host:99999/",
+        "s3://",
+        "gs://",
+        "file:",
+    ],
+)
+def test_what_names_no_place_is_a_usage_error(url: str) -> None:
+    """A source that no store can be made of is refused at once, with what can be given."""
+    with pytest.raises(UsageError, match="no URL that oidata can read") as caught:
         open_store(url)
     assert "s3://" in caught.value.hint
+
+
+@pytest.mark.parametrize("url", ["file:///no/such/directory", "file://host/tmp"])
+def test_a_directory_that_is_not_there_is_a_source_error(url: str) -> None:
+    """A local mirror that is not there is an error that names it."""
+
+    async def enter() -> None:
+        async with open_store(url):
+            pass
+
+    with pytest.raises(SourceError, match="is no directory"):
+        asyncio.run(enter())
+
+
+@pytest.mark.parametrize(
+    "header, expected",
+    [
+        ("", 0),
+        ("3", 3),
+        (" 12 ", 12),
+        ("\u00b2", 0),
+        ("soon", 0),
+        ("-3", 0),
+        ("Wed, 21 Oct 99999999999 07:28:00 GMT", 0),
+        ("Wed, 21 Oct 2020 07:28:00 GMT", 0),
+        ("Wed, 21 Oct 2020 07:28:00 -0000", 0),
+        ("Wed, 21 Oct 2020 07:28:00", 0),
+    ],
+)
+def test_what_a_server_asks_to_wait(header: str, expected: float) -> None:
+    """Retry-After is seconds or a date, with or without a zone; a date gone by and anything else is no wait."""
+    assert _wait_s(header) == expected
+
+
+def test_a_server_may_ask_to_wait_until_a_date() -> None:
+    """A date to come is as many seconds as there are until then."""
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
+    assert 90 < _wait_s(soon) <= 100
+
+
+@pytest.mark.parametrize("url", ["s3://a^b", "s3:///no-bucket"])
+def test_a_bucket_that_cannot_be_one_is_an_error(url: str) -> None:
+    """A bucket's name that the client does not take is an error with its URL, before anything is asked for."""
+
+    async def enter() -> None:
+        async with open_store(url):
+            pass
+
+    with pytest.raises((SourceError, UsageError), match="s3:/"):
+        asyncio.run(enter())
+
+
+@pytest.mark.parametrize("length", ["abc", "-3", "+3", "5_0", "\u00b2", ""])
+def test_a_length_that_is_none_is_a_source_error(length: str) -> None:
+    """A server that tells no number of bytes is named."""
+
+    async def read(url: str) -> None:
+        async with opened(url) as store:
+            await store.stat(NAME)
+
+    head = answer(200, Content_Length=length)
+    with answering(head) as script, pytest.raises(SourceError, match=script.url):
+        asyncio.run(read(script.url))
+
+
+@pytest.mark.parametrize("header", ["\u00b2", "Wed, 21 Oct 2020 07:28:00 -0000", "x" * 1000])
+def test_no_header_ends_a_fetch(header: str) -> None:
+    """Whatever stands in Retry-After, the answer is the TransientError that its status makes it."""
+
+    async def read(url: str) -> None:
+        async with opened(url) as store:
+            await store.get(NAME)
+
+    with answering(answer(503, Retry_After=header)) as script, pytest.raises(TransientError) as caught:
+        asyncio.run(read(script.url))
+    assert caught.value.retry_after_s == 0
