@@ -1,8 +1,9 @@
-"""The command line: parses, calls one verb, renders its report. The only place that prints or exits."""
+"""The command line: parses, calls one verb, renders its report. It and `process` alone print or exit."""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import asdict
 from enum import StrEnum
@@ -14,16 +15,14 @@ from typer.core import TyperGroup
 
 from oidata import __version__
 from oidata.errors import OidataError, UsageError
+from oidata.process import EXIT_ERROR, EXIT_GATE, EXIT_USAGE, complain, interrupted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable
 
     from oidata.report.progress import Progress
     from oidata.report.summary import Summary
 
-EXIT_ERROR = 1
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
 _PIPE_WIDTH = 200
 
 
@@ -34,14 +33,10 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            _complain("Interrupted. What is there is kept: run the same command again.")
-            raise typer.Exit(EXIT_INTERRUPTED) from None
+            raise typer.Exit(interrupted()) from None
         except OidataError as error:
-            _complain(f"Error: {error.message}", error.hint)
+            complain(f"Error: {error.message}", error.hint)
             raise typer.Exit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_ERROR) from error
-        except OSError as error:
-            _complain(f"Error: {error}", "Check that path and run the same command again.")
-            raise typer.Exit(EXIT_ERROR) from error
 
 
 app = typer.Typer(
@@ -74,7 +69,18 @@ class SplitName(StrEnum):
     test = "test"
 
 
-DirectoryOption = Annotated[Path, typer.Option("-d", "--dataset", metavar="DIR", help="The dataset directory.")]
+class FailOn(StrEnum):
+    """What a gate lets through, as typed."""
+
+    error = "error"
+    warning = "warning"
+    never = "never"
+
+
+# readable=False: what cannot be read is an error of ours (exit code 1), not one of usage.
+DirectoryOption = Annotated[
+    Path, typer.Option("-d", "--dataset", metavar="DIR", readable=False, help="The dataset directory.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the report as JSON on stdout.")]
 
 
@@ -126,7 +132,9 @@ def fetch_command(
     seed: Annotated[int, typer.Option(help="Decides which photos a limit takes.")] = 0,
     manifest: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Exactly the photos of this manifest.tsv; other bytes are an error."),
+        typer.Option(
+            metavar="FILE", readable=False, help="Exactly the photos of this manifest.tsv; other bytes are an error."
+        ),
     ] = None,
     connections: Annotated[int, typer.Option(min=1, max=1024, help="Photos to download at once.")] = 32,
     offline: Annotated[bool, typer.Option("--offline", help="Use the metadata cache only, and ask no server.")] = False,
@@ -148,8 +156,8 @@ def fetch_command(
     request = Request(
         classes=tuple(classes),
         release=Release(release),
-        splits=tuple(name for name in SPLITS if name in _full_names(split or SPLITS)),
-        source=source or OFFICIAL,
+        splits=tuple(split or SPLITS),
+        source=OFFICIAL if source is None else source,
         include_subclasses=include_subclasses,
         quota=Quota(limit, limit_per_class, negatives, seed),
         manifest=manifest,
@@ -162,6 +170,7 @@ def fetch_command(
 
 @app.command("strip")
 def strip_command(
+    context: typer.Context,
     dataset: DirectoryOption = Path("data"),
     group: Annotated[bool, typer.Option(help="More than five instances in one box.")] = True,
     depiction: Annotated[bool, typer.Option(help="A drawing or picture of the object.")] = True,
@@ -186,19 +195,72 @@ def strip_command(
         "occluded": occluded,
         "inside": inside,
     }
+    if none and (given := _given(context, (*chosen, "unknown"))):
+        raise UsageError(f"--none takes all marks back: it does not go with {', '.join(given)}.", "Give one of them.")
     flags = [name for name, is_on in chosen.items() if is_on]
     opened = Dataset.open(dataset)
     report = unstrip(opened) if none else strip(opened, flags, with_unknown=unknown)
     _print(report, report.summary, as_json=as_json)
 
 
-def main() -> None:
-    """Run the command line."""
-    app()
+@app.command("audit")
+def audit_command(
+    dataset: DirectoryOption = Path("data"),
+    config: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|NAME",
+            help="A pipeline.config, or a reference: ssd_mobilenet_v2_coco, …_quantized_300x300_coco, …_oid_v4, "
+            "…_fpnlite_320x320.  [default: the one given last, else ssd_mobilenet_v2_coco]",
+        ),
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(metavar="FILE|NAME", help="Another config, to compare its anchors with.")
+    ] = None,
+    split: Annotated[
+        list[SplitName] | None,
+        typer.Option(metavar="SPLIT", help="train, validation (or val), test; repeatable.  [default: all there are]"),
+    ] = None,
+    feature_maps: Annotated[
+        str | None,
+        typer.Option(metavar="N,N,…", help="Cells of each feature map, for an unknown extractor: 19,10,5,3,2,1"),
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, metavar="N", help="How many replicas train at once.")] = None,
+    fail_on: Annotated[
+        FailOn, typer.Option(help="Exit with 3 if there is a finding as severe as this, or worse.")
+    ] = FailOn.never,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what this dataset, these anchors and this config can and cannot learn, with the evidence.
+
+    Needs no training. Writes audit/report.html, with plots and pictures, into the dataset.
+    """
+    from oidata.audit import Request, audit
+    from oidata.core.findings import Severity, reaches
+    from oidata.dataset import Dataset
+
+    request = Request(config, against, tuple(split or ()), _feature_maps(feature_maps), workers)
+    report = audit(Dataset.open(dataset), request, _progress(quiet=as_json))
+    _print(report, report.summary, as_json=as_json)
+    if fail_on != FailOn.never and reaches(report.findings, Severity(fail_on)):
+        raise typer.Exit(EXIT_GATE)
 
 
-def _full_names(splits: Sequence[str]) -> set[str]:
-    return {"validation" if split == "val" else str(split) for split in splits}
+def _given(context: typer.Context, names: Iterable[str]) -> list[str]:
+    """Those of the switches that were typed, as they were typed."""
+    sources = {name: context.get_parameter_source(name) for name in names}
+    typed = [name for name, source in sources.items() if source and source.name == "COMMANDLINE"]
+    return [f"--{name}" if context.params[name] else f"--no-{name}" for name in typed]
+
+
+def _feature_maps(text: str | None) -> tuple[tuple[int, int], ...] | None:
+    """`19,10x12` are maps of 19 × 19 and of 10 × 12 cells (rows × columns)."""
+    if text is None:
+        return None
+    maps = [re.fullmatch(r"([1-9]\d*)(?:x([1-9]\d*))?", part.strip()) for part in text.split(",")]
+    if not all(maps):
+        raise UsageError(f"--feature-maps {text!r} is no list of numbers of cells.", "Write it so: 19,10,5,3,2,1")
+    return tuple((int(each[1]), int(each[2] or each[1])) for each in maps if each)
 
 
 def _progress(*, quiet: bool) -> Progress:
@@ -214,7 +276,8 @@ def _progress(*, quiet: bool) -> Progress:
 
 def _print(report: Any, summary: Callable[[], Summary], *, as_json: bool) -> None:  # noqa: ANN401 - any frozen report
     if as_json:
-        typer.echo(json.dumps(asdict(report), indent=2, ensure_ascii=False))
+        values = report.to_dict() if hasattr(report, "to_dict") else asdict(report)
+        typer.echo(json.dumps(values, indent=2, ensure_ascii=False))
         return
     from rich.console import Console
 
@@ -222,7 +285,3 @@ def _print(report: Any, summary: Callable[[], Summary], *, as_json: bool) -> Non
 
     # A pipe has no width: what is cut to 80 columns there would be lost.
     show(summary(), Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH))
-
-
-def _complain(*lines: str) -> None:
-    typer.echo("\n".join(line for line in lines if line), err=True)

@@ -7,6 +7,8 @@ labels.parquet      one row per verified image label             (LABELS)
 manifest.tsv        split/image_id, SHA-256 and size of every photo that is there
 ATTRIBUTION.csv     author, licence and landing page of every photo that is there
 images/SPLIT/ID.jpg the photos, byte for byte as served
+pipeline.config     the config last given with --config
+audit/              report.html, report.json, boxes.parquet (AUDIT_BOXES), duplicates.parquet (DUPLICATES)
 """
 
 from __future__ import annotations
@@ -25,9 +27,11 @@ from oidata.core.labels import Label, LabelMap
 from oidata.core.tables import BOXES, IMAGES, LABELS, SCHEMA_VERSION, Schema, check
 from oidata.errors import DatasetError, StorageError, TableError
 from oidata.io import files
+from oidata.io.photos import sha256_of
 from oidata.io.releases import photo
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import pandas as pd
@@ -37,6 +41,8 @@ if TYPE_CHECKING:
 INFO_NAME = "dataset.json"
 MANIFEST_NAME = "manifest.tsv"
 ATTRIBUTION_NAME = "ATTRIBUTION.csv"
+CONFIG_NAME = "pipeline.config"
+AUDIT_NAME = "audit"
 _VERSION_KEY = b"oidata_schema_version"
 _ATTRIBUTION_COLUMNS = ("author", "author_url", "license", "title", "landing_url")
 
@@ -63,7 +69,8 @@ class DatasetInfo:
         """The inverse of `to_json`. Raises ValueError, KeyError or TypeError for anything else."""
         values = json.loads(text)
         labels = tuple(Label(item["mid"], item["display_name"]) for item in values.pop("classes"))
-        return cls(classes=LabelMap(labels), splits=tuple(values.pop("splits")), **values)
+        splits, options = tuple(values.pop("splits")), dict(values.pop("options"))
+        return cls(classes=LabelMap(labels), splits=splits, options=options, **values)
 
 
 @dataclass(frozen=True)
@@ -106,9 +113,13 @@ class Dataset:
         if path.is_dir() and any(not entry.name.startswith(".") for entry in path.iterdir()):
             raise DatasetError(f"{path} is not empty and no dataset.", "Name a new directory with -d DIR.")
 
-    def has_tables(self) -> bool:
+    def is_begun(self) -> bool:
         """Whether a fetch has got as far as the tables: images.parquet is the last to be written."""
         return self._table_path(IMAGES).is_file()
+
+    def has_tables(self) -> bool:
+        """Whether all tables are there; one that was lost is taken from the release again."""
+        return all(self._table_path(schema).is_file() for schema in (IMAGES, BOXES, LABELS))
 
     def images(self) -> pd.DataFrame:
         """IMAGES, sorted by split and image_id."""
@@ -129,6 +140,12 @@ class Dataset:
         self.write_labels(tables.labels)
         self.write_images(tables.images)
 
+    def mend(self, tables: Tables) -> None:
+        """Write what is lost of BOXES and LABELS; a table that is there stays, with what it records."""
+        for schema, table in ((BOXES, tables.boxes), (LABELS, tables.labels)):
+            if not self._table_path(schema).is_file():
+                self._write(table, schema)
+
     def write_images(self, images: pd.DataFrame) -> None:
         """Replace IMAGES, and with it the manifest and the attribution."""
         check(images, IMAGES)
@@ -147,6 +164,29 @@ class Dataset:
         """Replace LABELS."""
         self._write(labels, LABELS)
 
+    @property
+    def config_path(self) -> Path:
+        """Where the pipeline config is that was last given for this dataset, if any."""
+        return self.path / CONFIG_NAME
+
+    def write_config(self, text: str) -> None:
+        """Replace the dataset's pipeline config."""
+        files.write_text(self.config_path, text)
+
+    def hashes(self) -> dict[str, str]:
+        """The SHA-256 of the tables and the pipeline config, by file name: what derived files were made from."""
+        names = [*(f"{schema.name}.parquet" for schema in (IMAGES, BOXES, LABELS)), CONFIG_NAME]
+        return {name: sha256_of((self.path / name).read_bytes()) for name in names if (self.path / name).is_file()}
+
+    def write_audit(self, frames: Mapping[Schema, pd.DataFrame], report: object, html: str) -> None:
+        """Replace what `oidata audit` derives: a table for each schema, report.json, and report.html last."""
+        directory = self.path / AUDIT_NAME
+        files.make_directory(directory)
+        for schema, frame in frames.items():
+            self._write(frame, schema, directory)
+        files.write_text(directory / "report.json", json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+        files.write_text(directory / "report.html", html)
+
     def photo_path(self, split: str, image_id: str) -> Path:
         """Where a photo is, or would be."""
         return self.path / "images" / photo(split, image_id)
@@ -159,18 +199,20 @@ class Dataset:
         try:
             table = parquet.read_table(path)
         except FileNotFoundError:
-            message = f"{self.path} has no {path.name}: its fetch did not finish."
+            message = f"{self.path} has no {path.name}: its fetch did not finish, or the file was lost."
             raise DatasetError(message, "Run the same oidata fetch again.") from None
         except (pa.ArrowInvalid, OSError) as error:
-            raise TableError(f"{path} cannot be read: {error}.", "Restore it, or fetch into a new directory.") from None
+            message = f"{path} cannot be read: {str(error).rstrip('.')}."
+            raise TableError(message, "Restore it, or fetch into a new directory.") from None
         version = (table.schema.metadata or {}).get(_VERSION_KEY, b"none").decode()
         _check_version(version, path)
         return check(table.to_pandas(), schema)
 
-    def _write(self, frame: pd.DataFrame, schema: Schema) -> None:
+    def _write(self, frame: pd.DataFrame, schema: Schema, directory: Path | None = None) -> None:
         table = pa.Table.from_pandas(check(frame, schema), preserve_index=False)
         metadata = {**(table.schema.metadata or {}), _VERSION_KEY: str(SCHEMA_VERSION).encode()}
-        with files.whole(self._table_path(schema)) as partial:
+        path = (directory or self.path) / f"{schema.name}.parquet"
+        with files.whole(path) as partial:
             parquet.write_table(table.replace_schema_metadata(metadata), partial, compression="zstd")
 
 

@@ -17,7 +17,7 @@ from tests.test_cli import oidata
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 SESSION = re.search(r"```console\n(.*?)```", README, re.DOTALL)
 PYTHON = re.search(r"```python\n(.*?)```", README, re.DOTALL)
-COMMANDS = sorted(set(re.findall(r"^oidata (?:fetch|strip) .*?(?=\s{2,}#|$)", README, re.MULTILINE)))
+COMMANDS = sorted(set(re.findall(r"^oidata (?:fetch|strip|audit) .*?(?=\s{2,}#|$)", README, re.MULTILINE)))
 
 
 def lines(text: str) -> list[str]:

@@ -72,7 +72,8 @@ _OPENINGS = {
     "neither": "Neither the dataset nor the hyperparameters stand in the way, as far as can be seen before training.",
 }
 _HYPERPARAMETERS = (Area.ANCHORS, Area.TRAINING)
-_NUM_STEPS = 3
+# What a fix costs: a line of the config, a look at the data, a training with other anchors, more validation photos.
+_BY_COST = (Area.TRAINING, Area.DATA, Area.ANCHORS, Area.METRIC)
 
 
 def ranked(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -116,6 +117,8 @@ def _worst_of(area: Area, serious: Sequence[Finding]) -> str:
 
 
 def _steps(serious: Sequence[Finding]) -> str:
-    """What to do first: the fixes of the worst findings."""
-    words = ("First", "Then", "After that")
-    return " ".join(f"{word}: {finding.fix}" for word, finding in zip(words, serious[:_NUM_STEPS], strict=False))
+    """What to do first: the worst finding of each area, and of equally severe ones the one that is cheapest to mend."""
+    words = ("First", "Then", "After that", "Last")
+    worst = [next((finding for finding in serious if finding.area == area), None) for area in _BY_COST]
+    steps = ranked(finding for finding in worst if finding)
+    return " ".join(f"{word}: {finding.fix}" for word, finding in zip(words, steps, strict=False))

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from oidata.core.tables import SPLITS
+from oidata.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
@@ -24,6 +27,16 @@ class Quota:
     limit_per_class: int | None = None
     negatives: int = 0
     seed: int = 0
+
+
+def splits_of(names: Iterable[str]) -> tuple[str, ...]:
+    """The named splits, each once, in the order of SPLITS; `val` is validation. Raises UsageError for another name."""
+    named = {"validation" if name == "val" else str(name) for name in names}
+    unknown = sorted(named.difference(SPLITS))
+    if unknown or not named:
+        message = f"{unknown[0]!r} is no split." if unknown else "No split is named."
+        raise UsageError(message, f"Splits are {', '.join(SPLITS)}; val is short for validation.")
+    return tuple(split for split in SPLITS if split in named)
 
 
 def seeded_order(image_ids: Iterable[str], seed: int) -> list[str]:

@@ -119,6 +119,24 @@ LABELS = Schema(
 
 SCHEMAS = (IMAGES, BOXES, LABELS)
 
+# What an audit tells of each ground-truth box; layers count from 0, the finest.
+AUDIT_BOXES = Schema(
+    "boxes",
+    (
+        Column("box_id", "str", pattern=IMAGE_ID + r"-\d+"),
+        Column("image_id", "str", pattern=IMAGE_ID),
+        Column("mid", "str"),
+        *(Column(name, "float32") for name in COORDINATES),
+        Column("best_anchor_iou", "float32"),
+        Column("best_anchor_layer", "int8"),
+        Column("num_positive_anchors", "int32"),
+        Column("is_forced_only", "bool"),
+        Column("is_starved", "bool"),
+        Column("side_px", "float32"),
+    ),
+    key=("box_id",),
+)
+
 
 def check(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """Return `frame` if it is as `schema` declares; else raise one TableError that lists all faults."""

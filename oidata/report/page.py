@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Figure:
-    """A plot: an SVG element as text, made by `oidata.report.plots`, and what it shows."""
+    """A plot: an SVG element as text, made by `oidata.report.plots`, and what it shows. Small ones stand in a row."""
 
     svg: str
     caption: str
+    is_small: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Gallery:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page: what it answers, then figures, tables and galleries."""
+    """A part of a page: what it answers, then figures, tables and galleries. `patch` is text to be copied."""
 
     title: str
     text: str = ""
@@ -52,6 +53,7 @@ class Section:
     tables: tuple[Table, ...] = ()
     galleries: tuple[Gallery, ...] = ()
     notes: tuple[str, ...] = ()
+    patch: str = ""
 
 
 @dataclass(frozen=True)

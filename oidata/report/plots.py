@@ -29,19 +29,35 @@ _STYLE: dict[Any, Any] = {
     "ytick.color": "#5b6675",
     "legend.frameon": False,
 }
-_TICKS_PX = (4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A logarithmic axis: its label, and its ticks with theirs."""
+
+    label: str
+    ticks: dict[float, str]
+
+
+SIDE = Axis("side of the box at the network's input, px", {2**power: str(2**power) for power in range(2, 11)})
+RATIO = Axis(
+    "width / height at the network's input",
+    {1 / 8: "1/8", 1 / 4: "1/4", 1 / 3: "1/3", 1 / 2: "1/2", 1: "1", 2: "2", 3: "3", 4: "4", 8: "8"},
+)
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A vertical line at a size, with its label."""
+    """A vertical line, with its label."""
 
     at: float
     label: str
 
 
-def sizes(counts: Mapping[str, Sequence[float]], edges: Sequence[float], marks: Sequence[Mark]) -> str:
-    """Histograms over box sizes in pixels, one outline for each name, with anchor sizes marked above.
+def histogram(
+    axis: Axis, counts: Mapping[str, Sequence[float]], edges: Sequence[float], marks: Sequence[Mark] = ()
+) -> str:
+    """Histograms of boxes over sizes or shapes, one outline for each name, with those of the anchors marked above.
 
     `counts` holds for each name one number fewer than there are `edges`.
     """
@@ -49,7 +65,7 @@ def sizes(counts: Mapping[str, Sequence[float]], edges: Sequence[float], marks: 
         for colour, (name, values) in zip(_cycle(), counts.items(), strict=False):
             axes.stairs(values, edges, label=name, color=colour, fill=True, alpha=0.25)
             axes.stairs(values, edges, color=colour, linewidth=1.2)
-        _size_axis(axes, edges[0], edges[-1])
+        _log_axis(axes, axis, edges[0], edges[-1])
         axes.set_ylabel("boxes")
         _draw_marks(axes, marks)
         _legend(axes, counts, "upper left")
@@ -66,7 +82,7 @@ def coverage(
         for colour, (name, values) in zip(_cycle(), shares.items(), strict=False):
             axes.plot(sides, [100 * value for value in values], label=name, color=colour)
         axes.axhline(100 * even, color=_MARK, linewidth=0.8, linestyle="--")
-        _size_axis(axes, sides[0], sides[-1])
+        _log_axis(axes, SIDE, sides[0], sides[-1])
         axes.set_ylim(0, 103)
         axes.set_ylabel("% with an anchor at the threshold")
         _legend(axes, shares, "lower right")
@@ -123,13 +139,13 @@ def _legend(axes: Axes, names: Collection[str], place: Literal["upper left", "lo
         axes.legend(loc=place)
 
 
-def _size_axis(axes: Axes, low: float, high: float) -> None:
+def _log_axis(axes: Axes, axis: Axis, low: float, high: float) -> None:
     axes.set_xscale("log", base=2)
     axes.set_xlim(low, high)
-    ticks = [tick for tick in _TICKS_PX if low <= tick <= high]
-    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    ticks = {at: label for at, label in axis.ticks.items() if low <= at <= high}
+    axes.set_xticks(list(ticks), list(ticks.values()))
     axes.minorticks_off()
-    axes.set_xlabel("side of the box at the network's input, px")
+    axes.set_xlabel(axis.label)
 
 
 def _draw_marks(axes: Axes, marks: Sequence[Mark]) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from oidata.core.findings import Finding
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Table:
-    """A titled table; numbers stay numbers, so that the renderer aligns them."""
+    """A titled table; numbers stay numbers, so that the renderer aligns them. None is shown as a dash."""
 
     title: str
     columns: tuple[str, ...]
@@ -26,20 +30,33 @@ class Table:
 
     def is_numeric(self, index: int) -> bool:
         """Whether a column holds numbers and shares alone."""
-        return all(isinstance(row[index], int | float | Share) for row in self.rows)
+        return all(row[index] is None or isinstance(row[index], int | float | Share) for row in self.rows)
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A headline, then tables, then notes: each a sentence or two that the reader should not miss."""
+    """A headline, then tables, then notes: each a sentence or two that the reader should not miss.
+
+    Last come findings, the most severe first, a patch to be copied, and what it all comes to.
+    """
 
     headline: str
     tables: tuple[Table, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    patch: str = ""
+    verdict: str = ""
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number and what it counts: `1 photo`, `1,234 photos`; `many` is the plural where that is not `one` and an s."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
 def cell(value: object) -> str:
     """A table's value as text: thousands separated, three significant digits of what is no whole number."""
+    if value is None:
+        return "-"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:,.3g}"

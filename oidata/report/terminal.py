@@ -2,36 +2,77 @@
 
 from __future__ import annotations
 
+import textwrap
+from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 from rich import box
 from rich.markup import escape
 from rich.table import Table as RichTable
 
+from oidata.core.findings import Severity
 from oidata.report.summary import cell
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from oidata.core.findings import Finding
     from oidata.report.summary import Summary, Table
+
+_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
+_INDENT = " " * 8
+_TEXT_WIDTH = 100  # longer lines are hard to read
 
 
 def show(summary: Summary, console: Console) -> None:
     """Print a summary."""
-    console.print(f"[bold]{escape(summary.headline)}[/bold]", highlight=False)
+    console.print(f"[bold]{escape(summary.headline)}[/bold]", highlight=False, soft_wrap=not console.is_terminal)
     for table in summary.tables:
-        console.print()
-        console.print(_rich(table))
+        _show_table(table, console)
     if summary.notes:
         console.print()
     for note in summary.notes:
         console.print(f"• {escape(note)}", highlight=False, soft_wrap=not console.is_terminal)
+    for area, findings in groupby(sorted(summary.findings, key=_area), key=_area):
+        console.print(f"\n[italic]{area.title()}[/italic]", highlight=False)
+        for finding in findings:
+            _show_finding(finding, console)
+    if summary.patch:
+        console.print(
+            f"\n[italic]Suggested[/italic]\n{escape(summary.patch.rstrip())}", highlight=False, soft_wrap=True
+        )
+    if summary.verdict:
+        text = textwrap.fill(f"Verdict: {summary.verdict}", min(console.width, _TEXT_WIDTH))
+        console.print(f"\n[bold]{escape(text)}[/bold]", highlight=False, soft_wrap=True)
+
+
+def _show_table(table: Table, console: Console) -> None:
+    """Print the title on a line of its own, as wide as it is, and the table; a pipe gets no spaces at the line ends."""
+    console.print(f"\n[italic]{escape(table.title)}[/italic]", highlight=False, soft_wrap=True)
+    width = min(console.width, _TEXT_WIDTH)
+    if console.is_terminal:
+        console.print(_rich(table), width=width)
+        return
+    with console.capture() as captured:
+        console.print(_rich(table), width=width)
+    for line in captured.get().splitlines():
+        console.out(line.rstrip(), highlight=False)
+
+
+def _area(finding: Finding) -> str:
+    return finding.area
+
+
+def _show_finding(finding: Finding, console: Console) -> None:
+    style, width = _STYLES[finding.severity], min(console.width, _TEXT_WIDTH)
+    console.print(f"[{style}]{finding.severity:<8}[/{style}][bold]{escape(finding.what)}[/bold]", highlight=False)
+    for text, first in ((finding.evidence, ""), (finding.fix, "→ ")):
+        lines = textwrap.fill(text, width, initial_indent=_INDENT + first, subsequent_indent=_INDENT)
+        console.print(escape(lines), highlight=False, soft_wrap=True)
 
 
 def _rich(table: Table) -> RichTable:
-    rich = RichTable(
-        title=escape(table.title), title_justify="left", title_style="italic", box=box.SIMPLE_HEAD, show_edge=False
-    )
+    rich = RichTable(box=box.SIMPLE_HEAD, show_edge=False)
     for index, name in enumerate(table.columns):
         justify: Literal["left", "right"] = "right" if table.is_numeric(index) else "left"
         rich.add_column(escape(name), justify=justify, overflow="fold")

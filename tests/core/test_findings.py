@@ -50,10 +50,14 @@ def test_the_worst_on_either_side_decides(findings: list[Finding], answer: str) 
 
 
 def test_the_paragraph_names_what_and_what_first() -> None:
-    """The verdict's text holds the worst finding of each area, how many more there are, and the first three fixes."""
-    named = [finding(Area.TRAINING, Severity.ERROR, "a"), *(finding(name=name) for name in "bcd")]
-    text = verdict(named[::-1]).text
+    """The text holds the worst finding of each area, how many more, and their fixes: of equals the cheapest first."""
+    named = [
+        *(finding(name=name) for name in "bcd"),
+        finding(Area.METRIC, Severity.ERROR, "e"),
+        finding(Area.TRAINING, name="a"),
+    ]
+    text = verdict(named).text
     assert "Training: What a." in text
-    assert "Data: What d (2 more)." in text
+    assert "Data: What b (2 more)." in text
     assert "Anchors: nothing serious." in text
-    assert text.endswith("First: Mend a. Then: Mend d. After that: Mend c.")
+    assert text.endswith("First: Mend e. Then: Mend a. After that: Mend b.")

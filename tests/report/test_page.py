@@ -50,8 +50,8 @@ def test_a_page_asks_nobody() -> None:
 @pytest.mark.parametrize(
     "svg",
     [
-        plots.sizes({"Lemon": [0, 2, 1], EVIL: [1, 1, 1]}, [8, 16, 32, 64], [plots.Mark(30, EVIL)]),
-        plots.sizes({}, [8, 16], []),
+        plots.histogram(plots.SIDE, {"Lemon": [0, 2, 1], EVIL: [1, 1, 1]}, [8, 16, 32, 64], [plots.Mark(30, EVIL)]),
+        plots.histogram(plots.RATIO, {}, [0.5, 2]),
         plots.coverage([8, 16, 300], {"Lemon": [0, 0.5, 1]}, [(8, 15)], 0.5),
         plots.bars([], {}, "layer", "boxes"),
         plots.heat_map(np.zeros((4, 4)).tolist(), EVIL),

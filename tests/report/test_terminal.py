@@ -2,6 +2,7 @@
 
 import io
 
+import pytest
 from rich.console import Console
 
 from oidata.report.summary import Summary, Table
@@ -45,9 +46,9 @@ it as background.
 """
 
 
-def shown(summary: Summary) -> str:
-    """The summary as a terminal without colours has it."""
-    console = Console(file=io.StringIO(), width=100, color_system=None, force_terminal=True)
+def shown(summary: Summary, *, is_terminal: bool = True) -> str:
+    """The summary as a terminal without colours has it, or a pipe."""
+    console = Console(file=io.StringIO(), width=100, color_system=None, force_terminal=is_terminal)
     show(summary, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -56,6 +57,26 @@ def shown(summary: Summary) -> str:
 def test_a_summary_looks_like_this() -> None:
     """Headline, tables and notes follow each other; numbers align right with separators, and notes wrap."""
     assert [line.rstrip() for line in shown(SUMMARY).splitlines()] == SHOWN.splitlines()
+
+
+def test_a_pipe_has_no_spaces_at_line_ends() -> None:
+    """In a pipe the same tables stand without trailing spaces, and notes do not wrap."""
+    text = shown(SUMMARY, is_terminal=False)
+    assert [line for line in text.splitlines() if line != line.rstrip()] == []
+    assert text.partition("•")[0] == SHOWN.partition("•")[0]
+    assert SUMMARY.notes[0] in text
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_title_is_as_wide_as_it_is(*, is_terminal: bool) -> None:
+    """A title longer than its table stands on one line, and a table wider than 100 columns wraps its texts."""
+    title = "Boxes of a title that is longer than its table"
+    text = shown(Summary("data", (Table(title, ("split",), (("train",),)),)), is_terminal=is_terminal)
+    assert title in text.splitlines()
+    wide = Console(file=io.StringIO(), width=200, color_system=None, force_terminal=is_terminal)
+    show(Summary("data", (Table("Boxes", ("why", "boxes"), (("reason=1 " * 30, 5),)),)), wide)
+    assert isinstance(wide.file, io.StringIO)
+    assert max(map(len, wide.file.getvalue().splitlines())) == 100
 
 
 def test_a_headline_alone_is_a_line() -> None:

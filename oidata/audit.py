@@ -1,0 +1,263 @@
+"""`oidata audit`: what this dataset, these anchors and this config can and cannot learn, with the evidence."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from oidata import __version__
+from oidata.core.anchor_audit import anchor_audit
+from oidata.core.anchor_rules import ANCHOR_RULES
+from oidata.core.census import dataset_facts
+from oidata.core.data_rules import DATA_RULES
+from oidata.core.duplicates import DUPLICATES, find, overlaps
+from oidata.core.evidence import TRAIN, Evidence, findings, nms_iou
+from oidata.core.findings import verdict
+from oidata.core.looks import look_facts
+from oidata.core.metric_rules import METRIC_RULES
+from oidata.core.per_image import per_image_facts
+from oidata.core.piles import num_suppressed
+from oidata.core.pipeline import nearest
+from oidata.core.selection import splits_of
+from oidata.core.sizes import size_facts
+from oidata.core.statistics import Cells, ground_truth
+from oidata.core.tables import AUDIT_BOXES
+from oidata.core.training_rules import TRAINING_RULES
+from oidata.errors import DatasetError, UsageError
+from oidata.io.configs import DEFAULT_NAME, read_config, references
+from oidata.io.decode import decode_photos, fingerprints
+from oidata.report.audit_galleries import galleries
+from oidata.report.audit_page import page
+from oidata.report.audit_summary import summary
+from oidata.report.page import render
+from oidata.report.progress import Progress, Silence
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from _typeshed import DataclassInstance
+
+    from oidata.core.anchor_audit import AnchorAudit
+    from oidata.core.findings import Finding, Verdict
+    from oidata.core.looks import LookFacts
+    from oidata.core.pipeline import PipelineConfig
+    from oidata.dataset import Dataset
+    from oidata.report.summary import Summary
+
+REPORT_VERSION = 1
+RULES = (*DATA_RULES, *ANCHOR_RULES, *TRAINING_RULES, *METRIC_RULES)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to audit, and against what.
+
+    config: a file, or the name of a reference config; None takes the dataset's own, else the default reference.
+    against: another config to compare with. splits: those of the dataset, if empty. feature_maps: (rows, columns) of
+    each, finest first, for an extractor that is not known. num_workers: how many replicas train, if known.
+    """
+
+    config: str | Path | None = None
+    against: str | Path | None = None
+    splits: tuple[str, ...] = ()
+    feature_maps: tuple[tuple[int, int], ...] | None = None
+    num_workers: int | None = None
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """Everything that an audit found.
+
+    evidence: what the rules looked at. findings: the most severe first. made_from: SHA-256 by name of the files that
+    the report rests on. origin: where the config comes from, given, dataset or (for want of another) reference.
+    not_done: what could not be looked at, and why.
+    """
+
+    directory: str
+    origin: str
+    made_from: dict[str, str]
+    evidence: Evidence
+    findings: tuple[Finding, ...]
+    verdict: Verdict
+    not_done: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """As audit/report.json has it; each value is a dataclass of the same name, field by field.
+
+        `data` is core.census.DatasetFacts, `sizes` core.sizes.SizeFacts, `per_image` core.per_image.PerImageFacts,
+        `anchors` and `against.anchors` core.matching.AnchorFacts (null where a config has none that can be audited),
+        `suggestion` core.suggestion.Outcome, `suggested_patch` its text for a pipeline.config, `photos`
+        core.looks.LookFacts (null where no photo is there). A change that breaks readers raises report_version.
+        """
+        evidence, other = self.evidence, self.evidence.against
+        return {
+            "report_version": REPORT_VERSION,
+            "oidata_version": __version__,
+            "directory": self.directory,
+            "splits": evidence.splits,
+            "classes": evidence.classes.names,
+            "made_from": self.made_from,
+            "config": _config_dict(evidence, self.origin),
+            "verdict": asdict(self.verdict),
+            "findings": [asdict(finding) for finding in self.findings],
+            "data": asdict(evidence.data),
+            "sizes": asdict(evidence.sizes),
+            "per_image": asdict(evidence.per_image),
+            "anchors": _dict(evidence.anchors),
+            "against": {"name": other.config.name, "anchors": asdict(other.anchors)} if other else None,
+            "suggestion": _dict(evidence.suggestion),
+            "suggested_patch": evidence.patch,
+            "photos": _dict(evidence.looks),
+            "not_done": self.not_done,
+        }
+
+    def summary(self) -> Summary:
+        """For a person."""
+        return summary(self.evidence, self.findings, self.verdict, self.about, self.not_done)
+
+    @property
+    def about(self) -> str:
+        """What was audited, in a line."""
+        total = sum(facts.num_truth for facts in self.evidence.data.classes)
+        names = ", ".join(self.evidence.classes.names.values())
+        config = f"{self.evidence.config.name}{_ORIGINS[self.origin]}"
+        return f"{self.directory}: {total:,} ground-truth boxes of {names}, against {config}"
+
+
+_ORIGINS = {
+    "given": "",
+    "dataset": " (given earlier)",
+    "reference": " (a reference config, since none was given: name yours with --config)",
+}
+
+
+def _config_dict(evidence: Evidence, origin: str) -> dict[str, object]:
+    config, nearest_config = evidence.config, evidence.nearest
+    return {
+        "name": config.name,
+        "origin": origin,
+        "architecture": config.architecture,
+        "nearest": nearest_config.name if nearest_config else None,
+        "unknown_fields": [asdict(field) for field in config.unknown_fields],
+    }
+
+
+def _dict(facts: DataclassInstance | None) -> dict[str, object] | None:
+    return asdict(facts) if facts else None
+
+
+def audit(dataset: Dataset, request: Request | None = None, progress: Progress | None = None) -> AuditReport:
+    """Audit a dataset; writes audit/report.html, report.json, boxes.parquet and duplicates.parquet into it.
+
+    Raises ConfigError for a config that cannot be audited, UsageError for a split that the dataset lacks, DatasetError
+    where there is no ground truth to audit.
+    """
+    request, progress = request or Request(), progress or Silence()
+    cells = Cells(dataset.info.classes, _splits(dataset, request.splits))
+    config, origin = _config(dataset, request)
+    against = None if request.against is None else read_config(request.against)
+    images, boxes, labels = dataset.images(), dataset.boxes(), dataset.labels()
+    truth = _truth(dataset, images, boxes, cells)
+    anchored = anchor_audit(config, (images, truth), cells, feature_maps=request.feature_maps, against=against)
+    looked = _look(dataset, images[images["split"].isin(cells.splits)], progress)
+    evidence = Evidence(
+        classes=dataset.info.classes,
+        splits=cells.splits,
+        config=config,
+        nearest=nearest(config, references()),
+        data=dataset_facts(images, boxes, labels, cells),
+        sizes=size_facts(anchored.seen.truth, anchored.seen.input_boxes, cells),
+        per_image=per_image_facts(images, truth, cells, config.message.train_config.max_number_of_boxes),
+        anchors=anchored.facts,
+        suggestion=anchored.suggestion,
+        against=anchored.against,
+        looks=looked.facts,
+        num_pile_boxes=num_suppressed(truth[truth["split"] == TRAIN], nms_iou(config)),
+        num_workers=request.num_workers,
+    )
+    if origin == "given":
+        dataset.write_config(config.text)
+    found = findings(evidence, RULES)
+    not_done = (*looked.not_done, *anchored.not_done)
+    report = AuditReport(str(dataset.path), origin, dataset.hashes(), evidence, found, verdict(found), not_done)
+    frames = {AUDIT_BOXES: _boxes(anchored), DUPLICATES: looked.duplicates}
+    html = render(page(report.evidence, found, report.verdict, report.about, galleries(dataset, evidence, frames)))
+    dataset.write_audit(frames, report.to_dict(), html)
+    return report
+
+
+@dataclass(frozen=True, eq=False)
+class _Looked:
+    """What was seen of the photos, and DUPLICATES; None and empty where none is there."""
+
+    facts: LookFacts | None
+    duplicates: pd.DataFrame
+    not_done: tuple[str, ...]
+
+
+def _config(dataset: Dataset, request: Request) -> tuple[PipelineConfig, str]:
+    """The config to audit, and where it comes from."""
+    if request.config is not None:
+        return read_config(request.config), "given"
+    if dataset.config_path.is_file():
+        return read_config(dataset.config_path), "dataset"
+    return read_config(DEFAULT_NAME), "reference"
+
+
+def _splits(dataset: Dataset, asked: Sequence[str]) -> tuple[str, ...]:
+    chosen = splits_of(asked) if asked else dataset.info.splits
+    absent = [split for split in chosen if split not in dataset.info.splits]
+    if absent:
+        hint = f"It has {', '.join(dataset.info.splits)}."
+        raise UsageError(f"{dataset.path} has no split {', '.join(absent)}.", hint)
+    return chosen
+
+
+def _truth(dataset: Dataset, images: pd.DataFrame, boxes: pd.DataFrame, cells: Cells) -> pd.DataFrame:
+    truth = ground_truth(images, boxes)
+    truth = truth[cells.codes(truth) >= 0].reset_index(drop=True)
+    if truth.empty:
+        hint = "Fetch more photos, or strip less: oidata strip --none takes all marks back."
+        raise DatasetError(f"{dataset.path} has no ground truth in {', '.join(cells.splits)}.", hint)
+    return truth
+
+
+def _look(dataset: Dataset, images: pd.DataFrame, progress: Progress) -> _Looked:
+    """Decode every photo that is recorded as ok, and find duplicates."""
+    ok = images[images["status"] == "ok"]
+    paths = {
+        image_id: dataset.photo_path(split, image_id)
+        for image_id, split in zip(ok["image_id"], ok["split"], strict=True)
+    }
+    there = {image_id: path for image_id, path in paths.items() if path.is_file()}
+    absent = len(paths) - len(there)
+    not_done = (f"Photos: {absent:,} of {len(paths):,} are recorded as ok and are not there.",) if absent else ()
+    if not there:
+        return _Looked(None, DUPLICATES.empty(), not_done or ("Photos: none is there.",))
+    done = count(1)
+    with progress.task("photos decoded", unit="photos") as tell:
+        decoded = decode_photos(there, advance=lambda: tell(next(done), len(there)))
+    found = find(fingerprints(decoded))
+    facts = look_facts(pd.DataFrame(decoded), ok[ok["image_id"].isin(there)], overlaps(found, images))
+    return _Looked(facts, found, not_done)
+
+
+def _boxes(anchored: AnchorAudit) -> pd.DataFrame:
+    """AUDIT_BOXES: the numbers that the matcher gives each box; none without anchors."""
+    if anchored.targets is None:
+        return AUDIT_BOXES.empty()
+    targets = anchored.targets
+    return AUDIT_BOXES.conform(
+        anchored.seen.truth.assign(
+            best_anchor_iou=targets.best_iou,
+            best_anchor_layer=targets.best_layer,
+            num_positive_anchors=targets.num_positive_anchors,
+            is_forced_only=targets.is_forced_only,
+            is_starved=targets.is_starved,
+            side_px=anchored.seen.input_boxes.side_px,
+        )
+    )

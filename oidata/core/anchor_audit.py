@@ -1,0 +1,100 @@
+"""The part of an audit that needs a detector: its anchors on the dataset, another config's, and better ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from oidata.core.anchor_facts import SeenTruth, anchor_facts
+from oidata.core.detector import Detector, Resizer
+from oidata.core.evidence import TRAIN, VALIDATION, Against
+from oidata.core.search import GroundTruth
+from oidata.core.suggestion import Outcome, suggest
+from oidata.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from oidata.core.anchors import AnchorGrid
+    from oidata.core.matching import AnchorFacts
+    from oidata.core.pipeline import PipelineConfig
+    from oidata.core.search import Anchors
+    from oidata.core.statistics import Cells
+    from oidata.core.targets import Targets
+
+# TFOD's fixed_shape_resizer has these defaults, and so have the SSD reference configs.
+DEFAULT_RESIZER = Resizer(height=300, width=300)
+
+
+@dataclass(frozen=True, eq=False)
+class AnchorAudit:
+    """The ground truth as the network sees it, and what anchors make of it; None and empty where there are none.
+
+    targets are of the rows of `seen`; not_done says what could not be looked at, and why.
+    """
+
+    seen: SeenTruth
+    facts: AnchorFacts | None = None
+    targets: Targets | None = None
+    suggestion: Outcome | None = None
+    against: Against | None = None
+    not_done: tuple[str, ...] = ()
+
+
+def anchor_audit(
+    config: PipelineConfig,
+    tables: tuple[pd.DataFrame, pd.DataFrame],
+    cells: Cells,
+    *,
+    feature_maps: Sequence[tuple[int, int]] | None = None,
+    against: PipelineConfig | None = None,
+) -> AnchorAudit:
+    """Match the ground truth, `tables` being IMAGES and that, with the anchors of `config`.
+
+    Of another model than SSD only the resizer is looked at. Raises ConfigError for an SSD whose config cannot be
+    followed, and for an `against` that has no anchors to compare.
+    """
+    images, truth = tables
+    if config.architecture != "ssd":
+        return _without_anchors(config, truth)
+    detector = Detector.of(config, feature_maps)
+    seen = SeenTruth.of(truth, detector.resizer)
+    facts, targets = anchor_facts(detector, config.message, images, seen, cells)
+    compared = None
+    if against is not None:
+        other = Detector.of(against)
+        other_seen = SeenTruth.of(truth, other.resizer)
+        compared = Against(against, anchor_facts(other, against.message, images, other_seen, cells)[0])
+    return AnchorAudit(seen, facts, targets, _suggestion(detector, seen), compared)
+
+
+def _without_anchors(config: PipelineConfig, truth: pd.DataFrame) -> AnchorAudit:
+    model = config.message.model
+    not_done = [f"Anchors: {config.name} is a config of {config.architecture or 'no model'}, not of an SSD."]
+    resizer = DEFAULT_RESIZER
+    try:
+        resizer = Resizer.of(getattr(model, config.architecture).image_resizer, config.name)
+    except (AttributeError, ConfigError):
+        not_done.append("Box sizes are given for an input of 300 × 300 px, since its resizer is not known.")
+    return AnchorAudit(SeenTruth.of(truth, resizer), not_done=tuple(not_done))
+
+
+def _suggestion(detector: Detector, seen: SeenTruth) -> Outcome:
+    if not detector.resizer.is_fixed:
+        return Outcome(None, "Inputs of many shapes: no better anchors were looked for.")
+    height_px, width_px = (int(side[0]) for side in (seen.placement.height_px, seen.placement.width_px))
+
+    def grid_of(anchors: Anchors) -> AnchorGrid:
+        return replace(detector, anchors=anchors).grid_for(height_px, width_px)
+
+    train, validation = (_of_split(seen, split) for split in (TRAIN, VALIDATION))
+    return suggest(detector.anchors, grid_of, detector.matcher, train, validation)
+
+
+def _of_split(seen: SeenTruth, split: str) -> GroundTruth:
+    rows = np.flatnonzero((seen.truth["split"] == split).to_numpy())
+    return GroundTruth(seen.boxes[rows], seen.image_index[rows], seen.truth["mid"].to_numpy()[rows])

@@ -1,0 +1,141 @@
+"""What the rules of an audit look at, and what a rule is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from oidata.core.findings import Severity, ranked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from oidata.core.census import ClassFacts, DatasetFacts, PhotoFacts
+    from oidata.core.findings import Finding
+    from oidata.core.labels import LabelMap
+    from oidata.core.looks import LookFacts
+    from oidata.core.matching import AnchorFacts
+    from oidata.core.per_image import PerImageFacts
+    from oidata.core.pipeline import PipelineConfig
+    from oidata.core.pipeline_pb2 import Ssd, TrainConfig
+    from oidata.core.sizes import SizeFacts
+    from oidata.core.suggestion import Outcome
+
+TRAIN = "train"
+VALIDATION = "validation"
+
+
+@dataclass(frozen=True)
+class Against:
+    """Another config to compare with, and what its anchors make of the same ground truth."""
+
+    config: PipelineConfig
+    anchors: AnchorFacts
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that an audit has found out.
+
+    `nearest` is the reference config closest to `config`, None for another model's. `anchors` is None where the
+    config is of no model whose anchors are known, `looks` where the photos are not there to be looked at,
+    `num_workers` where nobody said. num_pile_boxes: train boxes that NMS would take for a neighbour of their class.
+    """
+
+    classes: LabelMap
+    splits: tuple[str, ...]
+    config: PipelineConfig
+    nearest: PipelineConfig | None
+    data: DatasetFacts
+    sizes: SizeFacts
+    per_image: PerImageFacts
+    anchors: AnchorFacts | None = None
+    suggestion: Outcome | None = None
+    against: Against | None = None
+    looks: LookFacts | None = None
+    num_pile_boxes: int = 0
+    num_workers: int | None = None
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether the config is a reference config itself, rather than one that somebody trains with."""
+        return self.nearest is not None and self.config.name == self.nearest.name
+
+    @property
+    def train(self) -> TrainConfig:
+        """The train_config."""
+        return self.config.message.train_config
+
+    @property
+    def ssd(self) -> Ssd:
+        """The SSD's part of the model; all defaults for another model."""
+        return self.config.message.model.ssd
+
+    @property
+    def nms_iou(self) -> float:
+        """The IoU from which non-maximum suppression takes the lower of two detections of a class."""
+        return nms_iou(self.config)
+
+    @property
+    def patch(self) -> str:
+        """The suggested anchor_generator, as text for the config; empty without a suggestion."""
+        return self.suggestion.suggestion.patch() if self.suggestion and self.suggestion.suggestion else ""
+
+    def photos(self, split: str) -> PhotoFacts | None:
+        """The photos of a split, if the audit looks at it."""
+        return next((facts for facts in self.data.photos if facts.split == split), None)
+
+    def boxes(self, split: str) -> tuple[ClassFacts, ...]:
+        """The classes of a split."""
+        return tuple(facts for facts in self.data.classes if facts.split == split)
+
+    @property
+    def num_train_photos(self) -> int:
+        """Usable train photos with ground truth: those that positives come from."""
+        facts = self.photos(TRAIN)
+        return facts.num_with_truth if facts else 0
+
+
+def nms_iou(config: PipelineConfig) -> float:
+    """The IoU at which the config's SSD suppresses a detection for another of its class."""
+    return config.message.model.ssd.post_processing.batch_non_max_suppression.iou_threshold
+
+
+class Reads(StrEnum):
+    """What a rule reads: the data (with the anchors' view of it), the config alone, or the config against the data."""
+
+    DATA = "data"
+    CONFIG = "config"
+    BOTH = "both"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A check of the evidence, and what it reads."""
+
+    check: Callable[[Evidence], Finding | None]
+    reads: Reads = Reads.DATA
+
+    def finding(self, evidence: Evidence) -> Finding | None:
+        """What the check finds.
+
+        Of a config that is a reference itself only the anchors are meant, so what else it holds is no finding. What a
+        config has in common with its nearest reference is information at most.
+        """
+        if self.reads != Reads.DATA and evidence.is_reference:
+            return None
+        found = self.check(evidence)
+        nearest = evidence.nearest
+        if found is None or nearest is None or self.reads != Reads.CONFIG or found.severity == Severity.INFO:
+            return found
+        of_nearest = self.check(replace(evidence, config=nearest))
+        if of_nearest is None or of_nearest.what != found.what:
+            return found
+        shared = f"{found.evidence} The nearest reference config, {nearest.name}, has this too."
+        return replace(found, severity=Severity.INFO, evidence=shared)
+
+
+def findings(evidence: Evidence, rules: Iterable[Rule]) -> tuple[Finding, ...]:
+    """What the rules find, the most severe first."""
+    return ranked(found for rule in rules if (found := rule.finding(evidence)))

@@ -1,0 +1,472 @@
+"""`oidata audit` on the sample, on real photos, and on what it cannot use."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from oidata.audit import RULES, AuditReport, Request, audit
+from oidata.core.anchors import SsdAnchors
+from oidata.core.duplicates import Overlap
+from oidata.core.evidence import Evidence, findings
+from oidata.core.findings import Severity
+from oidata.core.pipeline import PipelineConfig, nearest
+from oidata.core.suggestion import Comparison, Outcome, Score, Suggestion
+from oidata.core.tables import AUDIT_BOXES, check
+from oidata.core.twins import TwinFacts
+from oidata.dataset import Dataset
+from oidata.errors import ConfigError, DatasetError, UsageError
+from oidata.fetch import Request as FetchRequest
+from oidata.fetch import fetch
+from oidata.io.configs import read_config, references
+from oidata.strip import strip, unstrip
+from tests.conftest import SHARED, absent
+from tests.test_cli import oidata
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded sample, fetched and stripped; to be copied, not changed."""
+    directory = tmp_path_factory.mktemp("sample") / "d"
+    fetch(directory, FetchRequest(("Lemon", "Cheese"), source="sample:"))
+    strip(Dataset.open(directory))
+    return directory
+
+
+@pytest.fixture(scope="module")
+def report(sample: Path) -> AuditReport:
+    """The sample audited with the default config."""
+    return audit(Dataset.open(sample))
+
+
+@pytest.fixture
+def dataset(sample: Path, tmp_path: Path) -> Dataset:
+    """A copy of the sample to be changed."""
+    shutil.copytree(sample, tmp_path / "d")
+    return Dataset.open(tmp_path / "d")
+
+
+@pytest.fixture
+def user_config() -> Path:
+    """The pipeline.config of the user's question."""
+    path = SHARED / "seed" / "pipeline.config"
+    if not path.is_file():
+        absent(f"there is no pipeline.config of the user's question at {path}")
+    return path
+
+
+def names(report: AuditReport) -> dict[str, Severity]:
+    return {finding.name: finding.severity for finding in report.findings}
+
+
+def edited(path: Path, old: str, new: str) -> Path:
+    """A reference config with one thing changed, as a file."""
+    text = read_config("ssd_mobilenet_v2_coco").text
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    return path
+
+
+def test_every_box_is_accounted_for(report: AuditReport, sample: Path) -> None:
+    """The boxes of the release are stripped, on unusable photos, or ground truth, and each of these has its numbers."""
+    boxes = Dataset.open(sample).boxes()
+    classes = report.evidence.data.classes
+    assert sum(facts.num_boxes for facts in classes) == len(boxes)
+    assert sum(facts.num_stripped for facts in classes) == boxes["stripped"].notna().sum()
+    total = sum(facts.num_truth for facts in classes)
+    audited = pd.read_parquet(sample / "audit" / "boxes.parquet")
+    assert len(audited) == total == sum(row.num_boxes for row in report.evidence.sizes.classes)
+    assert report.evidence.anchors is not None
+    assert total == sum(row.num_boxes for row in report.evidence.anchors.boxes if row.size == "all")
+
+
+def test_boxes_have_the_numbers_of_the_matcher(report: AuditReport, sample: Path) -> None:
+    """audit/boxes.parquet is as declared, and its outcomes are those that the report counts."""
+    audited = check(pd.read_parquet(sample / "audit" / "boxes.parquet"), AUDIT_BOXES)
+    assert report.evidence.anchors is not None
+    whole = [row for row in report.evidence.anchors.boxes if row.size == "all"]
+    assert audited["is_starved"].sum() == sum(row.num_starved for row in whole)
+    assert audited["is_forced_only"].sum() == sum(row.num_forced_only for row in whole)
+    assert ((audited["num_positive_anchors"] == 0) == audited["is_starved"]).all()
+    assert (audited.loc[~audited["is_forced_only"] & ~audited["is_starved"], "best_anchor_iou"] >= 0.5).all()
+
+
+def test_the_json_is_the_report(report: AuditReport, sample: Path) -> None:
+    """audit/report.json is what to_dict gives, without a NaN in it, and says what it was made from."""
+    text = (sample / "audit" / "report.json").read_text(encoding="utf-8")
+    assert json.loads(text) == json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    assert set(json.loads(text)["made_from"]) == {"images.parquet", "boxes.parquet", "labels.parquet"}
+
+
+def test_an_audit_changes_nothing_but_what_it_derives(dataset: Dataset) -> None:
+    """Twice the same audit gives the same files, and leaves the tables as they are."""
+    tables = dataset.hashes()
+    audit(dataset)
+    first = {path.name: path.read_bytes() for path in (dataset.path / "audit").iterdir()}
+    audit(dataset)
+    assert {path.name: path.read_bytes() for path in (dataset.path / "audit").iterdir()} == first
+    assert dataset.hashes() == tables
+
+
+def test_the_page_is_whole_and_asks_nobody(report: AuditReport, sample: Path) -> None:
+    """The sample's titles hold scripts; in the page they are text, and no address leads out of it."""
+    html = (sample / "audit" / "report.html").read_text(encoding="utf-8")
+    titles = Dataset.open(sample).images()["title"]
+    assert titles.str.contains("<script>", regex=False).any()
+    assert "<script" not in html
+    assert not [link for link in re.findall(r'(?:src|href)="([^"]*)"', html) if not link.startswith(("#", "data:"))]
+    assert report.verdict.text.split(".")[0] in html
+    assert html.count("data:image/jpeg;base64,") >= 10
+
+
+def test_of_a_reference_config_only_the_anchors_are_meant(report: AuditReport) -> None:
+    """Without a config of the user's nothing is said of training: the reference's schedule is for other data."""
+    assert report.origin == "reference"
+    assert {finding.area for finding in report.findings} <= {"data", "anchors", "metric"}
+    assert "metric_of_groups" not in names(report)
+
+
+def test_the_sample_shows_what_it_was_drawn_for(report: AuditReport) -> None:
+    """Stripped objects that stay to see, classes nobody looked for, turned and broken photos: all are found."""
+    assert {
+        "collateral",
+        "unverified_pairs",
+        "few_boxes",
+        "turned_photos",
+        "unusable_photos",
+    } <= set(names(report))
+
+
+def test_a_config_becomes_the_datasets_own(dataset: Dataset, tmp_path: Path) -> None:
+    """A config that is given once is taken by later audits; what it says is found then too."""
+    config = edited(tmp_path / "mine.config", "num_classes: 90", "num_classes: 2")
+    given = audit(dataset, Request(config))
+    later = audit(dataset)
+    assert (given.origin, later.origin) == ("given", "dataset")
+    assert names(given) == names(later)
+    assert dataset.config_path.read_bytes() == config.read_bytes()
+    assert "pipeline.config" in later.made_from
+
+
+def found_with(report: AuditReport, *changes: tuple[str, str], num_workers: int | None = None) -> dict[str, Severity]:
+    """The findings on the same data where the default config has some texts changed."""
+    text = read_config("ssd_mobilenet_v2_coco").text
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    config = PipelineConfig.parse(text, "mine.config")
+    evidence = replace(report.evidence, config=config, nearest=nearest(config, references()), num_workers=num_workers)
+    return {finding.name: finding.severity for finding in findings(evidence, RULES)}
+
+
+ANY_CHANGE = ("num_steps: 200000", "num_steps: 200001")
+
+
+@pytest.mark.parametrize(
+    "change, name, severity",
+    [
+        (('fine_tune_checkpoint: "', '# fine_tune_checkpoint: "'), "no_checkpoint", Severity.ERROR),
+        (("num_classes: 90", "num_classes: 3"), "num_classes", Severity.ERROR),
+        (ANY_CHANGE, "too_many_epochs", Severity.WARNING),
+        (ANY_CHANGE, "constant_learning_rate", Severity.INFO),
+        (ANY_CHANGE, "no_gradient_clipping", Severity.INFO),
+        (ANY_CHANGE, "high_learning_rate", Severity.INFO),
+        (("initial_learning_rate: 0.004", "initial_learning_rate: 0.04"), "high_learning_rate", Severity.WARNING),
+        (ANY_CHANGE, "no_zoom_out", Severity.INFO),
+        (("force_match_for_each_row: true", ""), "no_forced_match", Severity.WARNING),
+        (("num_steps: 200000", "num_steps: 200000 no_such_field: 1"), "unknown_fields", Severity.INFO),
+        (ANY_CHANGE, "differs_from_reference", Severity.INFO),
+        (ANY_CHANGE, "metric_of_groups", Severity.WARNING),
+        (("mscoco_val", "mscoco train"), "input_paths", Severity.WARNING),
+        (("num_examples: 8000", "num_examples: 8001"), "eval_num_examples", Severity.INFO),
+        (("l2_regularizer { weight: 4e-05", "l2_regularizer { weight: 7e-05"), "l2_without_backbone", Severity.INFO),
+    ],
+)
+def test_a_finding_is_made_where_it_holds(
+    report: AuditReport, change: tuple[str, str], name: str, severity: Severity
+) -> None:
+    """Each change of the config brings its finding, of information at most where the nearest reference has it too."""
+    assert found_with(report, change)[name] == severity
+
+
+def test_a_finding_is_not_made_where_it_does_not_hold(report: AuditReport) -> None:
+    """What was mended is not found any more."""
+    mended = found_with(
+        report,
+        ("num_classes: 90", "num_classes: 2"),
+        ("num_steps: 200000", "num_steps: 300 gradient_clipping_by_norm: 10"),
+        ("decay_steps: 800720", "decay_steps: 10"),
+        ("initial_learning_rate: 0.004", "initial_learning_rate: 0.0008"),
+        ("ssd_random_crop {", "ssd_random_crop_pad {"),
+        ("num_examples: 8000", 'num_examples: 15 metrics_set: "open_images_V2_detection_metrics"'),
+    )
+    training = {"num_classes", "too_many_epochs", "constant_learning_rate", "no_gradient_clipping", "no_zoom_out"}
+    others = {"high_learning_rate", "metric_of_groups", "eval_num_examples", "no_checkpoint", "input_paths"}
+    assert not (training | others) & set(mended)
+
+
+def test_replicas_are_told(report: AuditReport) -> None:
+    """Asynchronous training is a finding only where somebody says that several replicas train, and not together."""
+    assert "asynchronous_replicas" not in found_with(report, ANY_CHANGE)
+    assert "asynchronous_replicas" not in found_with(report, ANY_CHANGE, num_workers=1)
+    assert found_with(report, ANY_CHANGE, num_workers=6)["asynchronous_replicas"] == Severity.WARNING
+    together = ("num_steps: 200000", "num_steps: 200000 sync_replicas: true")
+    assert "asynchronous_replicas" not in found_with(report, together, num_workers=6)
+
+
+@pytest.mark.parametrize(
+    "old, new, name",
+    [
+        ("min_scale: 0.2", "min_scale: 0.05", "inner_size_hole"),
+        ("num_steps: 200000", "max_number_of_boxes: 2 num_steps: 200000", "max_number_of_boxes"),
+    ],
+)
+def test_anchors_and_limits_of_a_config_are_followed(
+    dataset: Dataset, tmp_path: Path, old: str, new: str, name: str
+) -> None:
+    """What a config changes in matching or reading the ground truth is found by matching and counting anew."""
+    assert names(audit(dataset, Request(edited(tmp_path / "mine.config", old, new))))[name] == Severity.WARNING
+
+
+def test_two_configs_side_by_side(dataset: Dataset, tmp_path: Path) -> None:
+    """Against another config, the same boxes are counted under its anchors; against itself nothing differs."""
+    config = edited(tmp_path / "mine.config", "min_scale: 0.2", "min_scale: 0.05")
+    report = audit(dataset, Request(config, against="ssd_mobilenet_v2_coco"))
+    other = report.evidence.against
+    assert other is not None
+    assert report.evidence.anchors is not None
+    pairs = list(zip(report.evidence.anchors.boxes, other.anchors.boxes, strict=True))
+    assert all(one.num_boxes == two.num_boxes for one, two in pairs)
+    assert sum(one.num_matched for one, _ in pairs) < sum(two.num_matched for _, two in pairs)
+    same = audit(dataset, Request("ssd_mobilenet_v2_coco", against="ssd_mobilenet_v2_coco")).evidence
+    assert same.against is not None
+    assert same.against.anchors == same.anchors
+
+
+def test_the_users_question(user_config: Path, shared_mirror: Path, tmp_path: Path) -> None:
+    """On real Lemon and Cheese, the user's config lacks a checkpoint first of all, and its min_scale has a hole."""
+    fetch(tmp_path / "d", FetchRequest(("Lemon", "Cheese"), source=str(shared_mirror)))
+    dataset = Dataset.open(tmp_path / "d")
+    strip(dataset)
+    report = audit(dataset, Request(user_config))
+    found = names(report)
+    assert report.verdict.answer == "both"
+    assert found["no_checkpoint"] == found["collateral"] == Severity.ERROR
+    assert found["inner_size_hole"] == Severity.WARNING
+    assert found["constant_learning_rate"] == found["no_gradient_clipping"] == Severity.INFO
+    assert report.evidence.nearest is not None
+    assert report.evidence.nearest.name == "ssd_mobilenet_v2_quantized_300x300_coco"
+    assert report.evidence.anchors is not None
+    inner = [facts.hole for facts in report.evidence.anchors.holes if facts.hole.where == "inner"]
+    assert all(42 < hole.side_min < 43 and 49 < hole.side_max < 50 for hole in inner)
+
+
+def test_the_config_on_one_line_is_the_same(user_config: Path, dataset: Dataset) -> None:
+    """Pasted from a forum, on one line, the config gives the same findings."""
+    one_line = user_config.with_name("pipeline.one-line.config")
+    assert names(audit(dataset, Request(one_line))) == names(audit(dataset, Request(user_config)))
+
+
+def test_group_boxes_that_are_kept_are_named(dataset: Dataset) -> None:
+    """Without a strip the group boxes train as objects, and the audit says how many."""
+    assert "group_boxes" not in names(audit(dataset))
+    unstrip(dataset)
+    report = audit(dataset)
+    groups = sum(facts.flags["is_group_of"]["yes"] for facts in report.evidence.boxes("train"))
+    finding = next(finding for finding in report.findings if finding.name == "group_boxes")
+    assert finding.evidence.startswith(f"{groups} of ")
+
+
+def test_splits_can_be_chosen(dataset: Dataset) -> None:
+    """Of some splits only those are audited; one that the dataset lacks is refused."""
+    report = audit(dataset, Request(splits=("val",)))
+    assert report.evidence.splits == ("validation",)
+    assert {facts.split for facts in report.evidence.data.classes} == {"validation"}
+    narrow = replace(dataset, info=replace(dataset.info, splits=("train",)))
+    with pytest.raises(UsageError, match="no split test"):
+        audit(narrow, Request(splits=("test",)))
+
+
+def test_without_photos_the_tables_are_audited(dataset: Dataset) -> None:
+    """Where the photos are gone the audit goes on, and says what it could not look at."""
+    shutil.rmtree(dataset.path / "images")
+    report = audit(dataset)
+    assert report.evidence.looks is None
+    assert report.evidence.anchors is not None
+    assert "are recorded as ok and are not there" in report.not_done[0]
+
+
+def test_without_ground_truth_there_is_nothing_to_audit(dataset: Dataset) -> None:
+    """Where every box is stripped, the error says how to take that back."""
+    boxes = dataset.boxes()
+    dataset.write_boxes(boxes.assign(stripped=pd.Series("user:all", index=boxes.index, dtype="str")))
+    with pytest.raises(DatasetError, match=r"no ground truth.*--none"):
+        audit(dataset)
+
+
+def test_a_class_without_boxes_is_a_finding(dataset: Dataset) -> None:
+    """Where strip leaves a class without a train box, the audit goes on and says so."""
+    boxes = dataset.boxes()
+    lemon = (boxes["mid"] == "/m/09k_b").map({True: "user:x", False: None}).astype("str")
+    dataset.write_boxes(boxes.assign(stripped=boxes["stripped"].fillna(lemon)))
+    report = audit(dataset)
+    assert names(report)["no_boxes"] == Severity.ERROR
+    assert "Lemon has no ground truth in train, validation, test" in report.verdict.text
+
+
+def test_another_model_is_audited_without_anchors(dataset: Dataset, tmp_path: Path) -> None:
+    """Of a Faster R-CNN the anchors are left out, and said to be; the rest of the audit is there."""
+    path = tmp_path / "frcnn.config"
+    path.write_text(
+        "model { faster_rcnn { num_classes: 2 image_resizer { fixed_shape_resizer { height: 600 width: 600 } } } }"
+        " train_config { batch_size: 1 num_steps: 10 }"
+    )
+    report = audit(dataset, Request(path))
+    assert report.evidence.anchors is None
+    assert "not of an SSD" in report.not_done[0]
+    assert "no_checkpoint" in names(report)
+    median = report.evidence.sizes.splits[0].side_px["p50"]
+    reference = audit(dataset, Request("ssd_mobilenet_v2_coco")).evidence.sizes.splits[0].side_px["p50"]
+    assert median is not None
+    assert reference is not None
+    assert median == pytest.approx(2 * reference)
+
+
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        ("matched_threshold: 0.5", "matched_threshold: 1.5", "matched_threshold 1.5"),
+        ("aspect_ratios: [1.0", "aspect_ratios: [0.0", "aspect_ratios"),
+        ('type: "ssd_mobilenet_v2"', 'type: "my_own_net"', "--feature-maps"),
+        ("num_steps: 200000", "num_steps: many", r"line \d+"),
+    ],
+)
+def test_a_config_that_cannot_be_followed_is_refused(
+    dataset: Dataset, tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    """Values that make no anchors, an extractor that is not known, and bad syntax are errors that name the place."""
+    path = edited(tmp_path / "mine.config", old, new)
+    with pytest.raises(ConfigError, match=message):
+        audit(dataset, Request(path))
+    assert not dataset.config_path.exists()
+
+
+def test_the_command_line(dataset: Dataset) -> None:
+    """Tables fit 100 columns, the verdict comes last, --json prints the report, and a gate exits with 3."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return oidata("audit", "-d", "d", *arguments, cwd=dataset.path.parent)
+
+    shown = run("--config", "ssd_mobilenet_v2_coco")
+    assert shown.returncode == 0
+    assert max(map(len, shown.stdout.splitlines())) <= 120
+    assert shown.stdout.rstrip().rpartition("\n\n")[2].startswith("Verdict: ")
+    assert "\x1b" not in shown.stdout
+    gate = run("--json", "--fail-on", "error")
+    assert gate.returncode == 3
+    assert json.loads(gate.stdout) == json.loads((dataset.path / "audit/report.json").read_text(encoding="utf-8"))
+    assert run("--feature-maps", "19,x").returncode == 2
+    missing = run("--config", "no_such")
+    assert missing.returncode == 1
+    assert "ssd_mobilenet_v2_coco" in missing.stderr
+
+
+def with_classes(evidence: Evidence, split: str, **changes: object) -> Evidence:
+    """The evidence with every class of a split changed."""
+    classes = tuple(
+        replace(facts, **changes) if facts.split == split else facts  # type: ignore[arg-type]
+        for facts in evidence.data.classes
+    )
+    return replace(evidence, data=replace(evidence.data, classes=classes))
+
+
+def with_matches(evidence: Evidence, **changes: object) -> Evidence:
+    """The evidence with the outcomes of all train boxes changed."""
+    assert evidence.anchors is not None
+    boxes = tuple(replace(row, num_boxes=100, **changes) for row in evidence.anchors.boxes)  # type: ignore[arg-type]
+    return replace(evidence, anchors=replace(evidence.anchors, boxes=boxes))
+
+
+def with_looks(evidence: Evidence, **changes: object) -> Evidence:
+    assert evidence.looks is not None
+    return replace(evidence, looks=replace(evidence.looks, **changes))  # type: ignore[arg-type]
+
+
+def with_rarer_lemons(evidence: Evidence) -> Evidence:
+    classes = tuple(
+        replace(facts, num_truth=3000 if facts.display_name == "Cheese" else 300) for facts in evidence.data.classes
+    )
+    return replace(evidence, data=replace(evidence.data, classes=classes))
+
+
+MADE = TwinFacts("train", "/m/09k_b", "Lemon", "/m/01nkt", "Cheese", 30, ())
+SCORE = Score(0.5, 1.0, 0.0)
+SUGGESTED = Outcome(Suggestion(SsdAnchors(), (), (Comparison("", 10, SCORE, SCORE),), 0.1), "More boxes.")
+GROUPS = {"is_group_of": {"yes": 50, "no": 50, "unknown": 0}}
+
+
+@pytest.mark.parametrize(
+    "change, name, severity",
+    [
+        (lambda e: with_classes(e, "train", num_truth=0), "no_boxes", Severity.ERROR),
+        (lambda e: with_classes(e, "test", num_truth=0), "no_boxes", Severity.WARNING),
+        (lambda e: with_classes(e, "train", num_truth=100, flags=GROUPS, stripped={}), "group_boxes", Severity.ERROR),
+        (
+            lambda e: with_classes(e, "train", num_truth=999, flags=GROUPS, stripped={}),
+            "group_boxes",
+            Severity.WARNING,
+        ),
+        (lambda e: with_classes(e, "train", num_present_unboxed=1), "present_unboxed", Severity.WARNING),
+        (lambda e: with_classes(e, "train", num_truth=26), "few_boxes", Severity.ERROR),
+        (lambda e: with_classes(e, "train", num_truth=271), "few_boxes", Severity.WARNING),
+        (with_rarer_lemons, "imbalance", Severity.WARNING),
+        (lambda e: replace(e, data=replace(e.data, twins=(MADE,))), "twins", Severity.ERROR),
+        (lambda e: with_looks(e, overlaps=(Overlap("train", "validation", 1, 1, 1),)), "leakage", Severity.WARNING),
+        (lambda e: with_looks(e, modes={"RGB": 1, "CMYK": 1}), "not_rgb", Severity.WARNING),
+        (lambda e: with_looks(e, modes={"RGB": 1, "L": 1}), "not_rgb", Severity.INFO),
+        (lambda e: with_looks(e, num_undecodable=1), "unusable_photos", Severity.ERROR),
+        (lambda e: with_matches(e, num_matched=89), "unmatched_boxes", Severity.WARNING),
+        (lambda e: with_matches(e, num_matched=60), "unmatched_boxes", Severity.ERROR),
+        (lambda e: with_matches(e, num_starved=1), "starved_boxes", Severity.WARNING),
+        (lambda e: replace(e, num_pile_boxes=100), "piles", Severity.WARNING),
+        (lambda e: replace(e, suggestion=SUGGESTED), "better_anchors", Severity.WARNING),
+        (lambda e: with_classes(e, "validation", num_truth=99), "few_to_measure", Severity.WARNING),
+    ],
+)
+def test_what_the_data_and_the_anchors_show_is_found(
+    report: AuditReport, change: Callable[[Evidence], Evidence], name: str, severity: Severity
+) -> None:
+    """Each fact brings its finding, as severe as it is."""
+    found = {finding.name: finding.severity for finding in findings(change(report.evidence), RULES)}
+    assert found[name] == severity
+
+
+@pytest.mark.parametrize(
+    "change, name",
+    [
+        (lambda e: with_classes(e, "train", num_truth=272), "few_boxes"),
+        (lambda e: with_classes(e, "train", num_truth=272), "imbalance"),
+        (lambda e: with_classes(e, "train", flags=GROUPS, stripped={"group": 50}), "group_boxes"),
+        (lambda e: with_classes(e, "validation", num_truth=100), "few_to_measure"),
+        (lambda e: with_looks(e, overlaps=(Overlap("train", "train", 1, 2, 2),)), "leakage"),
+        (lambda e: with_looks(e, modes={"RGB": 9}), "not_rgb"),
+        (lambda e: with_looks(e, num_turned=0, num_rotated=0), "turned_photos"),
+        (lambda e: with_matches(e, num_matched=91), "unmatched_boxes"),
+        (lambda e: with_matches(e, num_starved=0), "starved_boxes"),
+        (lambda e: replace(e, num_pile_boxes=0), "piles"),
+        (lambda e: replace(e, suggestion=Outcome(None, "None.")), "better_anchors"),
+        (lambda e: replace(e, anchors=None), "unmatched_boxes"),
+        (lambda e: replace(e, looks=None), "leakage"),
+    ],
+)
+def test_what_does_not_hold_is_not_found(
+    report: AuditReport, change: Callable[[Evidence], Evidence], name: str
+) -> None:
+    """At its threshold, or without its fact, a finding is gone."""
+    assert name not in {finding.name for finding in findings(change(report.evidence), RULES)}
