@@ -27,19 +27,20 @@ format: .venv/installed
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-# Newest versions that fit; review the difference before you commit it.
+# Newest versions that fit; review the difference before you commit it. What builds the package is installed beside
+# it, not apart as usual, so that it is pinned too: hatchling, and editables that it asks for when it is at work.
 constraints:
 	rm -rf build/constraints
 	$(PYTHON) -m venv build/constraints
-	build/constraints/bin/pip install --quiet --upgrade 'pip>=25.1'
-	build/constraints/bin/pip install --quiet --editable . --group dev
-	build/constraints/bin/pip freeze --exclude-editable --exclude pip > constraints.txt
+	build/constraints/bin/pip install --quiet --disable-pip-version-check --upgrade pip hatchling editables
+	build/constraints/bin/pip install --quiet --no-build-isolation --check-build-dependencies --editable . --group dev
+	build/constraints/bin/pip freeze --all --exclude-editable > constraints.txt
 
 clean:
 	rm -rf .venv build
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable . --group dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --upgrade pip
+	$(BIN)/pip install --quiet --constraint constraints.txt --build-constraint constraints.txt --editable . --group dev
 	touch $@

@@ -16,6 +16,7 @@ OidataError
 from __future__ import annotations
 
 import errno
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,11 +41,20 @@ class UsageError(OidataError):
 
 
 class UnknownClassError(UsageError):
-    """A class name or MID that the release does not have."""
+    """A class name or MID that the release does not have.
 
-    def __init__(self, name: str, close: Sequence[str]) -> None:
-        hint = f"Did you mean {' or '.join(close)}?" if close else "Names are those of the release's class list."
+    close: names that come close to it. listed_in: where all names stand, said where none comes close.
+    """
+
+    def __init__(self, name: str, close: Sequence[str], listed_in: str = "") -> None:
+        if close:
+            hint = f"Did you mean {' or '.join(close)}?"
+        elif listed_in:
+            hint = f"Its classes are listed in {listed_in}"
+        else:
+            hint = "Names are those of the release's class list."
         super().__init__(f"{name!r} is no class of this release.", hint)
+        self.name = name
         self.close = tuple(close)
 
 
@@ -95,4 +105,6 @@ class StorageError(OidataError):
             errno.ENOTDIR: "A part of that path is a file: choose another directory.",
         }
         hint = hints.get(error.errno or 0, "Check the path and run the same command again.")
-        return cls(f"Cannot write {path}: {error.strerror or error}.", hint)
+        # Not strerror: a library may have put a text of its own there.
+        reason = os.strerror(error.errno) if error.errno else str(error).rstrip(".")
+        return cls(f"Cannot write {path}: {reason}.", hint)

@@ -4,45 +4,49 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
-from hashlib import sha256
 from itertools import count
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pandas as pd
 
 from oidata.core import manifest
-from oidata.core.labels import Label, LabelMap
-from oidata.core.selection import Quota
-from oidata.core.tables import IMAGES, SPLITS, STATUSES
-from oidata.dataset import ATTRIBUTION_NAME, Dataset, DatasetInfo
-from oidata.errors import DatasetError, StorageError, UnknownClassError
+from oidata.core.labels import LabelMap
+from oidata.core.selection import Quota, splits_of
+from oidata.core.tables import IMAGES, SPLITS
+from oidata.dataset import INFO_NAME, Dataset, DatasetInfo
+from oidata.errors import DatasetError, StorageError, UnknownClassError, UsageError
 from oidata.io import files
 from oidata.io.cache import Cache, default_directory
 from oidata.io.download import PhotoJob, PhotoResult, download_photos
 from oidata.io.loop import run
 from oidata.io.metadata import OFFICIAL, Metadata, Source
 from oidata.io.photos import PhotoFacts
-from oidata.io.releases import Release, photo
+from oidata.io.releases import Release, class_list, photo
 from oidata.io.retry import Retry
 from oidata.io.store import STALL_TIMEOUT_S, open_store
 from oidata.io.subset import Choice, read_subset
+from oidata.report.fetch_report import FetchReport, fetch_report
 from oidata.report.progress import Progress, Silence
-from oidata.report.summary import Summary, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from oidata.core.manifest import Pin
+    from oidata.io.subset import Tables
 
 DEFAULT_CONNECTIONS = 32
-_NUM_REASONS = 5
 _FACTS = tuple(field.name for field in fields(PhotoFacts))
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to fetch. Everything here decides the rows of the dataset, and is recorded in it."""
+    """What to fetch. Everything here decides the rows of the dataset, and is recorded in it.
+
+    splits: `val` is taken for validation, and they come to stand in the order of SPLITS; UsageError for others, and
+    for a source without a name.
+    """
 
     classes: tuple[str, ...]
     release: Release = Release.V5
@@ -51,6 +55,12 @@ class Request:
     include_subclasses: bool = False
     quota: Quota = field(default_factory=Quota)
     manifest: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Give the splits their full names, and take no empty source for the working directory."""
+        if not self.source:
+            raise UsageError("The source is empty.", "Name one, or leave it out: the official servers are the default.")
+        object.__setattr__(self, "splits", splits_of(self.splits))
 
 
 @dataclass(frozen=True)
@@ -64,63 +74,14 @@ class Network:
     stall_timeout_s: float = STALL_TIMEOUT_S
 
 
-@dataclass(frozen=True)
-class FetchReport:
-    """What a dataset holds after a fetch.
-
-    photos: by split, how many have each status. boxes, photos_with: by split and MID. downloaded: photos that came
-    just now. reasons: of the first few photos that are not there. notes: where the data has less than was asked for.
-    """
-
-    directory: str
-    classes: dict[str, str]
-    photos: dict[str, dict[str, int]]
-    boxes: dict[str, dict[str, int]]
-    photos_with: dict[str, dict[str, int]]
-    downloaded: int
-    reasons: tuple[str, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def num_failed(self) -> int:
-        """Photos that another try might bring."""
-        return sum(of_status["failed"] for of_status in self.photos.values())
-
-    def summary(self) -> Summary:
-        """For a person."""
-        total = {status: sum(of_status[status] for of_status in self.photos.values()) for status in STATUSES}
-        rows = {**self.photos, "total": total}
-        photos = Table("Photos", ("split", *STATUSES), tuple((name, *row.values()) for name, row in rows.items()))
-        num_boxes = sum(sum(of_class.values()) for of_class in self.boxes.values())
-        headline = (
-            f"{self.directory}: {total['ok']:,} photos ({self.downloaded:,} downloaded now),"
-            f" {num_boxes:,} boxes of {', '.join(self.classes.values())}"
-        )
-        return Summary(headline, (photos, self._boxes_table()), (*self.notes, *self.reasons, *self._advice()))
-
-    def _boxes_table(self) -> Table:
-        columns = [column for name in self.classes.values() for column in (f"{name} boxes", "photos")]
-        rows = (
-            (
-                split,
-                *(n for mid in self.classes for n in (self.boxes[split][mid], self.photos_with[split][mid])),
-            )
-            for split in self.boxes
-        )
-        return Table("Boxes, and photos that show the class", ("split", *columns), tuple(rows))
-
-    def _advice(self) -> Iterator[str]:
-        if self.num_failed:
-            yield f"{self.num_failed:,} photos failed for a reason that may pass: run the same command again."
-
-
 def fetch(
     directory: Path, request: Request, network: Network | None = None, progress: Progress | None = None
 ) -> FetchReport:
     """Make `directory` the dataset that `request` asks for, or complete it.
 
-    What is there and whole is kept: after a break, ask again. Raises UsageError, SourceError, TableError,
-    StorageError, and DatasetError if the directory is a dataset made for another request, or something else.
+    What is there is kept (a photo, while its file has the recorded length): after a break, ask again. Raises
+    UsageError, SourceError, TableError, StorageError, and DatasetError if the directory is a dataset made for another
+    request, or something else.
     """
     network, progress = network or Network(), progress or Silence()
     pins = _pins(request)
@@ -132,10 +93,11 @@ def fetch(
     choice = Choice(dataset.info.classes, dataset.info.splits, request.include_subclasses, request.quota, pins)
     tables = None if dataset.has_tables() else read_subset(metadata, choice)
     with files.locked(directory):
-        if tables is not None and not dataset.has_tables():
-            dataset.begin(tables)
+        if tables is not None:
+            dataset = _begun(dataset, tables)
         results = _have_photos(dataset, pins, source, network, progress)
-    return _report(dataset, request.quota, results)
+    was_asked = not network.offline or urlsplit(source.photos_url).scheme == "file"
+    return fetch_report(dataset, request.quota, results, was_asked=was_asked)
 
 
 def _pins(request: Request) -> tuple[Pin, ...]:
@@ -144,57 +106,97 @@ def _pins(request: Request) -> tuple[Pin, ...]:
     try:
         text = request.manifest.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise StorageError(f"Cannot read the manifest {request.manifest}: {error}.", "Check its path.") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise StorageError(f"Cannot read the manifest {request.manifest}: {reason}.", "Check its path.") from error
     return manifest.parse(text, str(request.manifest))
 
 
 def _opened(directory: Path, request: Request, pins: Sequence[Pin], metadata: Metadata) -> Dataset:
     """The dataset if it is there and made for the same request; else one that is yet to be written."""
-    files.check_writable(directory)
+    try:
+        files.check_writable(directory)
+        there = _there(directory)
+    except OSError as error:
+        raise StorageError.of(error, directory) from error
+    known = there.info.classes if there else LabelMap(())
+    asked = _info(request, pins, _classes(request.classes, known, metadata))
+    if there is None:
+        return Dataset(directory, asked)
+    _check_same(there, asked)
+    return there
+
+
+def _begun(dataset: Dataset, tables: Tables) -> Dataset:
+    """The dataset with its tables written. Under the lock: another fetch may have written some meanwhile."""
+    there = _there(dataset.path)
+    if there is None:
+        dataset.begin(tables)
+        return dataset
+    _check_same(there, dataset.info)
+    there.mend(tables)
+    return there
+
+
+def _there(directory: Path) -> Dataset | None:
+    """The dataset in `directory`, or None where one may be made: nothing is there, or no more than its beginning."""
     if not Dataset.exists(directory):
         Dataset.check_free(directory)
-        return Dataset(directory, _info(request, pins, metadata.class_list().select(request.classes)))
+        return None
     dataset = Dataset.open(directory)
-    _check_same(dataset, request, pins)
-    return dataset
+    return dataset if dataset.is_begun() else None
+
+
+def _classes(names: Sequence[str], known: LabelMap, metadata: Metadata) -> LabelMap:
+    """The named classes. The release's list is asked for only if there are some that are not `known`."""
+    try:
+        return known.select(names)
+    except UnknownClassError:
+        classes = metadata.class_list()
+    try:
+        return classes.select(names)
+    except UnknownClassError as error:
+        listed_in = f"{metadata.source.metadata_url}/{class_list(metadata.release)}"
+        raise UnknownClassError(error.name, error.close, listed_in) from None
 
 
 def _info(request: Request, pins: Sequence[Pin], classes: LabelMap) -> DatasetInfo:
-    splits = {pin.split for pin in pins} or set(request.splits)
-    pinned = "\n".join(f"{pin.split}/{pin.image_id}\t{pin.sha256}" for pin in pins)
+    splits = splits_of(pin.split for pin in pins) if pins else request.splits
     options = {
         "include_subclasses": request.include_subclasses,
         **asdict(request.quota),
-        "manifest_sha256": sha256(pinned.encode()).hexdigest() if pins else None,
+        "manifest_sha256": manifest.digest(pins) if pins else None,
     }
-    ordered = tuple(split for split in SPLITS if split in splits)
-    return DatasetInfo(str(request.release), Source.of(request.source).name, classes, ordered, options)
+    return DatasetInfo(str(request.release), Source.of(request.source).name, classes, splits, options)
 
 
-def _check_same(dataset: Dataset, request: Request, pins: Sequence[Pin]) -> None:
+def _check_same(dataset: Dataset, asked: DatasetInfo) -> None:
     """Refuse to mix two requests in one directory."""
-    there = dataset.info
-    try:
-        asked = _info(request, pins, there.classes.select(request.classes))
-    except UnknownClassError:
-        asked = _info(request, pins, LabelMap(tuple(Label(name, name) for name in request.classes)))
-    pairs = zip(_terms(there).items(), _terms(asked).values(), strict=True)
-    differences = [f"its {name} is {old}, not {new}" for (name, old), new in pairs if old != new]
+    old, new = _terms(dataset.info), _terms(asked)
+    if odd := sorted(old.keys() ^ new.keys()):
+        message = f"{dataset.path / INFO_NAME} and this oidata do not know the same options: {', '.join(odd)}."
+        raise DatasetError(message, "Use the oidata that wrote it, or fetch into a new directory.")
+    differences = [_difference(name, old[name], new[name]) for name in old if old[name] != new[name]]
     if differences:
         message = f"{dataset.path} is a dataset made for another request: {'; '.join(differences)}."
         raise DatasetError(message, "Name another directory with -d DIR, or ask for the same.")
 
 
 def _terms(info: DatasetInfo) -> dict[str, object]:
-    """Everything that makes two requests differ, by the name that a person knows it by."""
-    classes = ", ".join(sorted(info.classes.names.values()))
-    names = {
-        "classes": classes,
-        "release": info.release,
-        "source": info.source,
-        "splits": ", ".join(info.splits),
-    }
-    return names | {name.replace("_", "-"): value for name, value in info.options.items()}
+    """Everything that makes two requests differ, by the name that a person knows it by: options as they are typed."""
+    classes = " and ".join(sorted(info.classes.names.values()))
+    splits = " and ".join(info.splits)
+    named = {"classes": classes, "--release": info.release, "--source": info.source, "--split": splits}
+    options = {name.removesuffix("_sha256").replace("_", "-"): value for name, value in info.options.items()}
+    return named | {f"--{name}": value for name, value in options.items()}
+
+
+def _difference(name: str, old: object, new: object) -> str:
+    """How a request that has `old` differs from one that has `new`; what is None, False or 0 was not asked for."""
+    if not old or not new:
+        value = old or new
+        typed = name if value is True or name == "--manifest" else f"{name} {value}"
+        return f"with {typed}" if old else f"without {typed}"
+    return f"with another {name}" if name == "--manifest" else f"with {name} {old}, not {new}"
 
 
 def _have_photos(
@@ -225,7 +227,7 @@ def _download(jobs: Sequence[PhotoJob], source: Source, network: Network, progre
         done = count(1)
         store = open_store(source.photos_url, offline=network.offline, stall_timeout_s=network.stall_timeout_s)
         async with store:
-            with progress.task("photos", unit="photos") as tell:
+            with progress.task("photos tried", unit="photos") as tell:
                 return await download_photos(
                     store,
                     jobs,
@@ -238,59 +240,14 @@ def _download(jobs: Sequence[PhotoJob], source: Source, network: Network, progre
 
 
 def _recorded(images: pd.DataFrame, index: pd.Index, results: Sequence[PhotoResult]) -> pd.DataFrame:
-    """IMAGES with the outcomes of the photos at `index`."""
-    facts = [asdict(result.facts) if result.facts else dict.fromkeys(_FACTS) for result in results]
-    new = pd.DataFrame(facts, index=index, columns=list(_FACTS))
+    """IMAGES with the outcomes of the photos at `index`.
+
+    A photo that did not come keeps what is recorded of it: whenever it comes, it must be that one.
+    """
+    facts = {row: asdict(result.facts) for row, result in zip(index, results, strict=True) if result.facts}
+    new = pd.DataFrame(facts.values(), index=pd.Index(facts), columns=list(_FACTS))
     updated = images.copy()
     updated.loc[index, "status"] = [result.status for result in results]
     for name in _FACTS:
-        updated.loc[index, name] = new[name].astype(images[name].dtype)
+        updated.loc[new.index, name] = new[name].astype(images[name].dtype)
     return IMAGES.conform(updated)
-
-
-def _report(dataset: Dataset, quota: Quota, results: Sequence[PhotoResult]) -> FetchReport:
-    images, boxes = dataset.images(), dataset.boxes()
-    split_of = images.set_index("image_id")["split"]
-    by_class = boxes.assign(split=boxes["image_id"].map(split_of)).groupby(["split", "mid"])["image_id"]
-    num_boxes, num_photos = by_class.size(), by_class.nunique()
-    splits, names = dataset.info.splits, dataset.info.classes.names
-    status = images.groupby(["split", "status"]).size()
-    return FetchReport(
-        directory=str(dataset.path),
-        classes=names,
-        photos={split: {name: int(status.get((split, name), 0)) for name in STATUSES} for split in splits},
-        boxes={split: {mid: int(num_boxes.get((split, mid), 0)) for mid in names} for split in splits},
-        photos_with={split: {mid: int(num_photos.get((split, mid), 0)) for mid in names} for split in splits},
-        downloaded=sum(result.status == "ok" and not result.was_there for result in results),
-        reasons=_reasons(results),
-        notes=tuple(_notes(dataset, images, num_photos, quota)),
-    )
-
-
-def _reasons(results: Sequence[PhotoResult]) -> tuple[str, ...]:
-    absent = [f"{result.status}: {result.reason}" for result in results if result.status != "ok"]
-    more = (f"… and {len(absent) - _NUM_REASONS:,} more",) if len(absent) > _NUM_REASONS else ()
-    return (*absent[:_NUM_REASONS], *more)
-
-
-def _notes(dataset: Dataset, images: pd.DataFrame, num_photos: pd.Series, quota: Quota) -> Iterator[str]:
-    """Where the release has less than was asked for."""
-    boxed = images["image_id"].isin(dataset.boxes()["image_id"])
-    for split in dataset.info.splits:
-        of_split = images["split"] == split
-        yield from _shortage(f"{split} photos of these classes", int((of_split & boxed).sum()), quota.limit)
-        yield from _shortage(f"{split} negatives", int((of_split & ~boxed).sum()), quota.negatives)
-        for mid, name in dataset.info.classes.names.items():
-            of_class = int(num_photos.get((split, mid), 0))
-            if not of_class:
-                yield f"No {split} photo in this dataset shows {name}."
-            else:
-                yield from _shortage(f"{split} photos of {name}", of_class, quota.limit_per_class)
-    unknown = int(images["license"].isna().sum())
-    if unknown:
-        yield f"The release has no metadata of {unknown:,} of these photos: {ATTRIBUTION_NAME} lacks their authors."
-
-
-def _shortage(what: str, there: int, asked: int | None) -> Iterator[str]:
-    if asked is not None and there < asked:
-        yield f"Only {there:,} {what} exist; {asked:,} were asked for."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from oidata.core import defects
 from oidata.core.defects import DEFAULT
 from oidata.io import files
-from oidata.report.summary import Summary, Table
+from oidata.report.summary import Summary, Table, counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -31,7 +31,7 @@ class Stripped:
 
 @dataclass(frozen=True)
 class Aftermath:
-    """Photos of a split: left without a box, and with a stripped object to see (the collateral)."""
+    """Photos of a split: those with a box, left without one, and with a stripped object to see (the collateral)."""
 
     split: str
     photos: int
@@ -41,12 +41,18 @@ class Aftermath:
 
 @dataclass(frozen=True)
 class StripReport:
-    """What is marked now. unknown_flags: boxes left as they are, by rule, since the flag is unknown (-1)."""
+    """What is marked now, on the photos that are there.
+
+    unknown_flags: boxes left as they are, by rule, since the flag is unknown (-1). num_absent, num_absent_stripped:
+    boxes on photos that are not there, and how many of them are marked. They count nowhere else.
+    """
 
     directory: str
     classes: tuple[Stripped, ...]
     photos: tuple[Aftermath, ...]
     unknown_flags: dict[str, int]
+    num_absent: int
+    num_absent_stripped: int
 
     def summary(self) -> Summary:
         """For a person."""
@@ -60,38 +66,28 @@ class StripReport:
         return {split: sum(row.stripped for row in self.classes if row.split == split) for split in splits}
 
     def _classes_table(self) -> Table:
-        reasons = [name for name in _known_first(self.classes) if any(row.reasons.get(name) for row in self.classes)]
-        rows = (
-            (
-                row.split,
-                row.display_name,
-                row.boxes,
-                row.stripped,
-                *(row.reasons.get(name, 0) for name in reasons),
-            )
-            for row in self.classes
-        )
-        return Table(
-            "Boxes (one can have several reasons)",
-            ("split", "class", "boxes", "stripped", *reasons),
-            tuple(rows),
-        )
+        rows = ((row.split, row.display_name, row.boxes, row.stripped, _why(row.reasons)) for row in self.classes)
+        columns = ("split", "class", "boxes", "stripped", "why")
+        return Table("Boxes (one can have several reasons)", columns, tuple(rows))
 
     def _photos_table(self) -> Table:
         rows = [(row.split, row.photos, row.emptied, row.collateral) for row in self.photos]
         rows.append(("total", *(sum(column) for column in list(zip(*rows, strict=True))[1:])))
-        return Table("Photos", ("split", "photos", "left without a box", "collateral"), tuple(rows))
+        return Table("Photos", ("split", "with a box", "left without one", "collateral"), tuple(rows))
 
     def _notes(self) -> Iterator[str]:
         collateral = sum(row.collateral for row in self.photos)
         if collateral:
             yield (
-                f"Collateral: on {collateral:,} photos a stripped object stays visible without a box, and a detector"
-                " learns it as background. When you shard, drop those photos, or keep the boxes with weight 0."
+                f"Collateral: on {counted(collateral, 'photo')} a stripped object stays visible without a box, and a"
+                " detector learns it as background. When you shard, drop those photos, or keep the boxes with weight 0."
             )
         unknown = ", ".join(f"{n:,} {reason}" for reason, n in self.unknown_flags.items() if n)
         if unknown:
             yield f"Left alone since the flag is unknown (-1): {unknown}. --unknown strips these too."
+        if self.num_absent:
+            boxes = counted(self.num_absent, "box", "boxes")
+            yield f"Not counted: {boxes} ({self.num_absent_stripped:,} stripped) on photos that are not there."
 
 
 def strip(dataset: Dataset, flags: Collection[str] = DEFAULT, *, with_unknown: bool = False) -> StripReport:
@@ -103,8 +99,7 @@ def strip(dataset: Dataset, flags: Collection[str] = DEFAULT, *, with_unknown: b
         boxes = dataset.boxes()
         stripped = boxes.assign(stripped=defects.reasons(boxes, flags, with_unknown=with_unknown))
         dataset.write_boxes(stripped)
-    unknown = {} if with_unknown else defects.num_unknown(stripped[stripped["stripped"].isna()], flags)
-    return _report(dataset, stripped, unknown)
+    return _report(dataset, stripped, () if with_unknown else flags)
 
 
 def unstrip(dataset: Dataset) -> StripReport:
@@ -113,12 +108,16 @@ def unstrip(dataset: Dataset) -> StripReport:
         boxes = dataset.boxes()
         restored = boxes.assign(stripped=defects.user_reasons(boxes))
         dataset.write_boxes(restored)
-    return _report(dataset, restored, {})
+    return _report(dataset, restored, ())
 
 
-def _report(dataset: Dataset, boxes: pd.DataFrame, unknown: Mapping[str, int]) -> StripReport:
+def _report(dataset: Dataset, boxes: pd.DataFrame, flags: Collection[str]) -> StripReport:
+    """What is marked; of `flags` it counts the boxes that are kept since one of them is unknown."""
     images = dataset.images()
-    boxes = boxes.assign(split=boxes["image_id"].map(images.set_index("image_id")["split"]))
+    split_of = images.loc[images["status"] == "ok"].set_index("image_id")["split"]
+    boxes = boxes.assign(split=boxes["image_id"].map(split_of))
+    absent = boxes[boxes["split"].isna()]
+    boxes = boxes[boxes["split"].notna()]
     return StripReport(
         directory=str(dataset.path),
         classes=tuple(
@@ -127,7 +126,9 @@ def _report(dataset: Dataset, boxes: pd.DataFrame, unknown: Mapping[str, int]) -
             for mid, name in dataset.info.classes.names.items()
         ),
         photos=tuple(_aftermath(boxes[boxes["split"] == split], split) for split in dataset.info.splits),
-        unknown_flags=dict(unknown),
+        unknown_flags=defects.num_unknown(boxes[boxes["stripped"].isna()], flags),
+        num_absent=len(absent),
+        num_absent_stripped=int(absent["stripped"].notna().sum()),
     )
 
 
@@ -142,7 +143,7 @@ def _aftermath(boxes: pd.DataFrame, split: str) -> Aftermath:
     return Aftermath(split, boxes["image_id"].nunique(), len(emptied), len(collateral))
 
 
-def _known_first(rows: Collection[Stripped]) -> list[str]:
-    """The reasons in the order of the rules, then the user's."""
-    met = {reason for row in rows for reason in row.reasons}
-    return [*(name for name in defects.REASONS if name in met), *sorted(met - defects.REASONS.keys())]
+def _why(num_boxes: Mapping[str, int]) -> str:
+    """How many boxes each reason has, in the order of the rules, then the user's."""
+    names = [*(name for name in defects.REASONS if name in num_boxes), *sorted(num_boxes.keys() - defects.REASONS)]
+    return " ".join(f"{name}={num_boxes[name]:,}" for name in names)

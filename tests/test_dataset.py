@@ -212,8 +212,10 @@ def test_a_table_of_another_schema_version_is_refused(dataset: Dataset, version:
 def test_a_table_that_is_no_parquet_is_refused(dataset: Dataset, data: bytes) -> None:
     """A file that is cut short or is another is a TableError that names it."""
     (dataset.path / "boxes.parquet").write_bytes(data)
-    with pytest.raises(TableError, match=r"boxes\.parquet cannot be read"):
+    with pytest.raises(TableError, match=r"boxes\.parquet cannot be read") as caught:
         dataset.boxes()
+    assert caught.value.message.endswith(".")
+    assert not caught.value.message.endswith("..")
 
 
 def test_a_table_of_other_columns_is_refused(dataset: Dataset) -> None:
@@ -233,10 +235,28 @@ def test_without_tables_the_fetch_did_not_finish(tmp_path: Path) -> None:
 
 
 def test_images_are_written_last(dataset: Dataset) -> None:
-    """A dataset has its tables once images.parquet is there."""
-    assert dataset.has_tables()
+    """A dataset is begun once images.parquet is there."""
+    assert dataset.is_begun()
     (dataset.path / "images.parquet").unlink()
+    assert not dataset.is_begun()
+
+
+@pytest.mark.parametrize("name", ["images", "boxes", "labels"])
+def test_a_dataset_without_one_of_its_tables_has_not_all(dataset: Dataset, name: str) -> None:
+    """All three tables must be there, whichever was lost."""
+    assert dataset.has_tables()
+    (dataset.path / f"{name}.parquet").unlink()
     assert not dataset.has_tables()
+
+
+@pytest.mark.parametrize("name", ["boxes", "labels"])
+def test_mending_writes_only_what_is_lost(dataset: Dataset, name: str) -> None:
+    """A lost table comes back as it was; the others keep their bytes, whatever the new ones hold."""
+    before = digests(dataset.path)
+    (dataset.path / f"{name}.parquet").unlink()
+    others = {"boxes": BOXES.empty(), "labels": LABELS.empty()} | {name: getattr(TABLES, name)}
+    dataset.mend(Tables(images=IMAGES.empty(), **others))
+    assert digests(dataset.path) == before
 
 
 @pytest.mark.parametrize("path", ["", "nowhere", "file", "file/below"])
@@ -252,6 +272,15 @@ def test_what_is_no_dataset_is_refused(tmp_path: Path, path: str) -> None:
 def test_a_broken_description_is_refused(tmp_path: Path, text: bytes) -> None:
     """A dataset.json that oidata did not write is a DatasetError that names the file."""
     (tmp_path / INFO_NAME).write_bytes(text)
+    with pytest.raises(DatasetError, match=r"dataset\.json cannot be read"):
+        Dataset.open(tmp_path)
+
+
+@pytest.mark.parametrize("options", [None, 5, [1], "limit"])
+def test_options_that_are_none_are_refused(tmp_path: Path, options: object) -> None:
+    """A dataset.json whose options are no mapping is a DatasetError that names the file."""
+    described = json.loads(INFO.to_json()) | {"options": options}
+    (tmp_path / INFO_NAME).write_text(json.dumps(described), encoding="utf-8")
     with pytest.raises(DatasetError, match=r"dataset\.json cannot be read"):
         Dataset.open(tmp_path)
 

@@ -4,22 +4,32 @@ import hashlib
 import json
 import shutil
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from http import HTTPStatus
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from oidata.core.labels import Label, LabelMap
 from oidata.core.selection import Quota
-from oidata.dataset import Dataset
+from oidata.dataset import INFO_NAME, Dataset, DatasetInfo
 from oidata.errors import DatasetError, SourceError, StorageError, TableError, UnknownClassError, UsageError
-from oidata.fetch import FetchReport, Network, Request, fetch
+from oidata.fetch import Network, Request, fetch
 from oidata.io import scan
 from oidata.io.retry import Retry
+from oidata.report.fetch_report import FetchReport
+from oidata.report.progress import Unit
 from oidata.sample import ROOT
 from oidata.strip import strip
-from tests.mirror import Faults, Mirror, serve
+from tests.mirror import NONE, Faults, Mirror, serve
 
 LEMON, CHEESE = "/m/09k_b", "/m/01nkt"
 
@@ -121,6 +131,28 @@ def test_sample_has_a_missing_and_a_corrupt_photo(tmp_path: Path, network: Netwo
     assert there == set(images.loc[images["status"] == "ok", "image_id"])
 
 
+def test_boxes_are_counted_on_photos_that_are_there(tmp_path: Path, network: Network) -> None:
+    """Boxes and photos of a class are those of photos that are ok; boxes on the others are counted once, apart."""
+    report = fetch(tmp_path / "d", both("sample:"), network)
+    dataset = Dataset.open(tmp_path / "d")
+    images, boxes = dataset.images(), dataset.boxes()
+    there = boxes[boxes["image_id"].isin(images.loc[images["status"] == "ok", "image_id"])]
+    assert 0 < report.num_absent == len(boxes) - len(there)
+    for counts, kept in ((report.boxes, there), (report.photos_with, there.drop_duplicates(["image_id", "mid"]))):
+        of_class = kept["mid"].value_counts()
+        assert {mid: sum(by_class[mid] for by_class in counts.values()) for mid in (LEMON, CHEESE)} == dict(of_class)
+    assert report.summary().notes[0] == f"Not counted: {report.num_absent} boxes on photos that are not there."
+
+
+def test_classes_without_a_photo_share_a_line(tmp_path: Path, network: Network) -> None:
+    """For each split one note names all the classes that no photo of it shows."""
+    request = Request(("Lemon", "Fruit", "Food"), source="sample:", splits=("train", "test"))
+    assert fetch(tmp_path / "d", request, network).notes == (
+        "No train photo in this dataset shows Fruit or Food.",
+        "No test photo in this dataset shows Fruit or Food.",
+    )
+
+
 def test_faulty_server_is_outlasted(shared_mirror: Path, tmp_path: Path, network: Network) -> None:
     """Whatever a server does to its answers, enough runs end with the bytes of an undisturbed fetch."""
     faults = Faults(3, reset=0.12, stall=0.05, unavailable=0.12, too_many=0.04, short=0.12, html=0.08, retry_after_s=1)
@@ -170,6 +202,15 @@ def test_folding_takes_the_boxes_of_subclasses(tmp_path: Path, network: Network)
     assert LEMON in set(boxes["mid_original"])
 
 
+def test_a_seen_lemon_is_a_seen_fruit(tmp_path: Path, network: Network) -> None:
+    """With --include-subclasses presence passes upward between two chosen classes: no Lemon without a Fruit."""
+    fetch(tmp_path / "d", Request(("Fruit", "Lemon"), source="sample:", include_subclasses=True), network)
+    labels = Dataset.open(tmp_path / "d").labels()
+    present = labels[labels["is_present"]].groupby("mid")["image_id"].agg(set)
+    assert present[LEMON]
+    assert present[LEMON] <= present["/m/02xwb"]
+
+
 def test_a_photo_has_the_boxes_of_all_chosen_classes(tmp_path: Path, network: Network) -> None:
     """A limit on one class does not cost a photo the boxes of another."""
     fetch(tmp_path / "all", both("sample:"), network)
@@ -183,8 +224,18 @@ def test_a_photo_has_the_boxes_of_all_chosen_classes(tmp_path: Path, network: Ne
 def test_limit_says_when_fewer_exist(tmp_path: Path, network: Network) -> None:
     """A limit above what exists is no silent shortage."""
     report = fetch(tmp_path / "d", both("sample:", splits=("test",), quota=Quota(limit=50, negatives=40)), network)
-    assert any(note.startswith("Only 15 test photos") for note in report.notes)
-    assert any("negatives exist; 40 were asked for" in note for note in report.notes)
+    assert report.notes == (
+        "The release has only 15 of the 50 test photos of these classes asked for.",
+        "The release has only 3 of the 40 test negatives asked for.",
+    )
+
+
+def test_numbers_agree_with_their_words(tmp_path: Path, network: Network) -> None:
+    """What is one is singular, in the headline too."""
+    manifest = tmp_path / "manifest.tsv"
+    manifest.write_text(f"train/{next(iter(sorted(ROOT.glob('train/*.jpg')))).stem}\n")
+    report = fetch(tmp_path / "d", both("sample:", manifest=manifest), network)
+    assert "d: 1 photo (1 downloaded now), " in report.summary().headline
 
 
 def test_negatives_show_no_chosen_class(tmp_path: Path, network: Network) -> None:
@@ -223,32 +274,193 @@ def test_other_bytes_than_the_manifest_are_refused(tmp_path: Path, network: Netw
     report = fetch(tmp_path / "d", both("sample:", manifest=manifest), network)
     assert total(report) == {"ok": 0, "missing": 0, "corrupt": 0, "failed": 1}
     assert "not " + "0" * 64 in report.reasons[0]
+    assert "other bytes" in report.advice[0]
     assert not list((tmp_path / "d/images").rglob("*.jpg"))
 
 
 @pytest.mark.parametrize(
-    "change",
+    "change, words",
     [
-        {"classes": ("Lemon",)},
-        {"classes": ("Lemon", "Chese")},
-        {"splits": ("train",)},
-        {"quota": Quota(limit=5)},
-        {"include_subclasses": True},
+        ({"classes": ("Lemon",)}, "with classes Cheese and Lemon, not Lemon"),
+        ({"classes": ("Lemon", "Cheese", "Fruit")}, "with classes Cheese and Lemon, not Cheese and Fruit and Lemon"),
+        ({"splits": ("train",)}, "with --split train and validation and test, not train"),
+        ({"quota": Quota(limit=5)}, "without --limit 5"),
+        ({"quota": Quota(negatives=2, seed=3)}, "without --negatives 2; without --seed 3"),
+        ({"include_subclasses": True}, "without --include-subclasses"),
     ],
 )
-def test_another_request_is_refused(change: dict[str, Any], tmp_path: Path, network: Network) -> None:
-    """A dataset is never mixed with what another request would bring, and stays as it is."""
+def test_another_request_is_refused(change: dict[str, Any], words: str, tmp_path: Path, network: Network) -> None:
+    """A dataset is never mixed with what another request would bring; it stays, and the error names the options."""
     fetch(tmp_path / "d", both("sample:"), network)
     before = content(tmp_path / "d")
-    with pytest.raises(DatasetError, match="another request"):
+    with pytest.raises(DatasetError) as caught:
         fetch(tmp_path / "d", both("sample:", **change), network)
+    assert f"another request: {words}." in caught.value.message
+    assert content(tmp_path / "d") == before
+
+
+def test_a_typo_is_no_other_request(tmp_path: Path, network: Network) -> None:
+    """A class name that the release does not have names the close matches, also where a dataset is."""
+    fetch(tmp_path / "d", both("sample:"), network)
+    before = content(tmp_path / "d")
+    with pytest.raises(UnknownClassError, match="Did you mean Cheese"):
+        fetch(tmp_path / "d", Request(("Lemon", "Chese"), source="sample:"), network)
     assert content(tmp_path / "d") == before
 
 
 def test_same_request_in_other_words_is_the_same(tmp_path: Path, network: Network) -> None:
-    """Case, order and MIDs in place of names do not make another request."""
+    """Case, order and MIDs in place of names do not make another request, nor does the order of the splits."""
     fetch(tmp_path / "d", both("sample:"), network)
-    assert fetch(tmp_path / "d", Request((CHEESE, "lemon"), source="sample:"), network).downloaded == 0
+    other_words = Request((CHEESE, "lemon"), source="sample:", splits=("test", "val", "train"))
+    assert fetch(tmp_path / "d", other_words, network).downloaded == 0
+
+
+def test_a_manifest_in_another_order_is_the_same(tmp_path: Path, network: Network) -> None:
+    """A manifest whose lines were put in another order names the same photos."""
+    lines = [f"validation/{path.stem}\n" for path in sorted(ROOT.glob("validation/*.jpg"))[:4]]
+    manifest = tmp_path / "manifest.tsv"
+    pinned = both("sample:", manifest=manifest)
+    manifest.write_text("".join(lines))
+    assert fetch(tmp_path / "d", pinned, network).downloaded == 4
+    manifest.write_text("".join(reversed(lines)))
+    assert fetch(tmp_path / "d", pinned, network).downloaded == 0
+
+
+def test_another_manifest_is_named(tmp_path: Path, network: Network) -> None:
+    """A dataset made from another manifest, or from one at all, is refused in those words, not in hashes."""
+    first, second = (f"validation/{path.stem}\n" for path in sorted(ROOT.glob("validation/*.jpg"))[:2])
+    manifest = tmp_path / "manifest.tsv"
+    pinned = both("sample:", manifest=manifest)
+    manifest.write_text(first)
+    fetch(tmp_path / "d", pinned, network)
+    with pytest.raises(DatasetError, match=r"request: with --manifest\."):
+        fetch(tmp_path / "d", both("sample:", splits=("validation",)), network)
+    manifest.write_text(second)
+    with pytest.raises(DatasetError, match=r"request: with another --manifest\."):
+        fetch(tmp_path / "d", pinned, network)
+
+
+def _rewrite_options(dataset: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    info = json.loads((dataset / INFO_NAME).read_text())
+    (dataset / INFO_NAME).write_text(json.dumps(info | {"options": change(info["options"])}))
+
+
+def test_options_are_compared_by_name(tmp_path: Path, network: Network) -> None:
+    """Whatever order dataset.json gives its options, the same request is the same."""
+    fetch(tmp_path / "d", both("sample:"), network)
+    _rewrite_options(tmp_path / "d", lambda options: dict(sorted(options.items())))
+    assert fetch(tmp_path / "d", both("sample:"), network).downloaded == 0
+
+
+@pytest.mark.parametrize(
+    "change, named",
+    [
+        (lambda options: options | {"tiles": 3}, "tiles"),
+        (lambda options: {name: options[name] for name in options if name != "limit_per_class"}, "limit-per-class"),
+    ],
+    ids=["more", "fewer"],
+)
+def test_options_of_another_oidata_are_refused(
+    change: Callable[[dict[str, Any]], dict[str, Any]], named: str, tmp_path: Path, network: Network
+) -> None:
+    """A dataset.json with an option more or less is an error that names file and option, and what to do."""
+    fetch(tmp_path / "d", both("sample:"), network)
+    _rewrite_options(tmp_path / "d", change)
+    with pytest.raises(DatasetError, match=rf"dataset\.json.*{named}") as caught:
+        fetch(tmp_path / "d", both("sample:"), network)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "names, splits",
+    [
+        (("train", "val"), ("train", "validation")),
+        (("test", "validation", "val", "test"), ("validation", "test")),
+        (["test"], ("test",)),
+    ],
+)
+def test_splits_are_known_by_both_names(names: Sequence[str], splits: tuple[str, ...]) -> None:
+    """`val` is validation, a split that is named twice is one, and they stand in the order of the tables."""
+    assert both("sample:", splits=names).splits == splits
+
+
+@pytest.mark.parametrize("names", [("train", "dev"), ("Train",), ("",), (), "train"])
+def test_an_unknown_split_is_a_usage_error(names: Sequence[str]) -> None:
+    """A split that is none, or no split at all, is refused before anything is asked for."""
+    with pytest.raises(UsageError, match="split") as caught:
+        both("sample:", splits=names)
+    assert "validation" in caught.value.hint
+
+
+def test_a_dataset_without_tables_does_not_block(tmp_path: Path, network: Network) -> None:
+    """A fetch that stopped before its tables leaves a directory that another request may have."""
+    left = DatasetInfo("v5", "sample:", LabelMap((Label(CHEESE, "Cheese"),)), ("test",))
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / INFO_NAME).write_text(left.to_json())
+    (tmp_path / "d/boxes.parquet").write_bytes(b"of the fetch that stopped")
+    fetch(tmp_path / "d", both("sample:"), network)
+    fetch(tmp_path / "e", both("sample:"), network)
+    assert content(tmp_path / "d") == content(tmp_path / "e")
+
+
+class _Interlude:
+    """A progress display that has something happen when a task begins for the first time."""
+
+    def __init__(self, title: str, happen: Callable[[], object]) -> None:
+        self._title = title
+        self._happen: Callable[[], object] | None = happen
+
+    @contextmanager
+    def task(self, title: str, unit: Unit) -> Iterator[Callable[[int, int], None]]:
+        """Let it happen, to its end, in a thread: the task's own is in the middle of an event loop."""
+        del unit
+        if title == self._title and self._happen:
+            happen, self._happen = self._happen, None
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(happen).result()
+        yield lambda _done, _total: None
+
+
+def test_a_dataset_that_was_made_meanwhile_is_not_mixed(tmp_path: Path, network: Network) -> None:
+    """While one fetch scans, another may finish in the same directory: the first then refuses to go on."""
+    cheese = Request(("Cheese",), source="sample:", splits=("test",))
+    meanwhile = _Interlude(BOXES, lambda: fetch(tmp_path / "d", cheese, network))
+    with pytest.raises(DatasetError, match=r"another request: with classes Cheese, not Lemon"):
+        fetch(tmp_path / "d", Request(("Lemon",), source="sample:"), network, meanwhile)
+    fetch(tmp_path / "e", cheese, network)
+    assert content(tmp_path / "d") == content(tmp_path / "e")
+
+
+def test_the_same_dataset_that_was_made_meanwhile_is_kept(tmp_path: Path, network: Network) -> None:
+    """Where the fetch that finished meanwhile was of the same request, there is nothing left to download."""
+    meanwhile = _Interlude(BOXES, lambda: fetch(tmp_path / "d", both("sample:"), network))
+    assert fetch(tmp_path / "d", both("sample:"), network, meanwhile).downloaded == 0
+
+
+@pytest.mark.parametrize("is_offline", [False, True], ids=["503", "offline"])
+def test_a_failed_try_keeps_the_record(tmp_path: Path, network: Network, *, is_offline: bool) -> None:
+    """A photo that is lost and cannot be had again keeps its hash: later, no other bytes are taken for it."""
+    source, once = tmp_path / "mirror", replace(network, retry=Retry(attempts=1))
+    shutil.copytree(ROOT, source)
+    with serve(source) as mirror:
+        request = both(mirror.url, splits=("test",))
+        fetch(tmp_path / "d", request, network)
+        before = content(tmp_path / "d")
+        name, other = (line.split("\t")[0] for line in (tmp_path / "d/manifest.tsv").read_text().splitlines()[:2])
+        (tmp_path / f"d/images/{name}.jpg").unlink()
+        mirror.faults = Faults(unavailable=1, only="*.jpg")
+        assert total(fetch(tmp_path / "d", request, replace(once, offline=is_offline)))["failed"] == 1
+        assert name not in (tmp_path / "d/manifest.tsv").read_text()
+        assert name not in (tmp_path / "d/ATTRIBUTION.csv").read_text()
+        mirror.faults = NONE
+        right = (source / f"{name}.jpg").read_bytes()
+        (source / f"{name}.jpg").write_bytes((source / f"{other}.jpg").read_bytes())
+        report = fetch(tmp_path / "d", request, once)
+        assert (total(report)["failed"], total(report)["ok"]) == (1, 14)
+        assert "as recorded" in report.reasons[0]
+        (source / f"{name}.jpg").write_bytes(right)
+        fetch(tmp_path / "d", request, once)
+    assert content(tmp_path / "d") == before
 
 
 def test_fetching_again_keeps_what_strip_marked(tmp_path: Path, network: Network) -> None:
@@ -261,6 +473,31 @@ def test_fetching_again_keeps_what_strip_marked(tmp_path: Path, network: Network
     pd.testing.assert_frame_equal(Dataset.open(tmp_path / "d").boxes(), marked)
 
 
+class _Refusing(SimpleHTTPRequestHandler):
+    """A server that gives its metadata to anybody, and its photos to nobody."""
+
+    def do_GET(self) -> None:
+        if self.path.endswith(".jpg"):
+            self.send_error(HTTPStatus.FORBIDDEN)
+        else:
+            super().do_GET()
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+def test_a_refusal_is_no_failure_that_passes(tmp_path: Path, network: Network) -> None:
+    """Photos that the source refuses are failed, and the advice says what helps."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Refusing, directory=str(ROOT))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        source = f"http://127.0.0.1:{server.server_port}"
+        report = fetch(tmp_path / "d", both(source, splits=("test",)), network)
+        server.shutdown()
+    assert total(report) == {"ok": 0, "missing": 0, "corrupt": 0, "failed": 15}
+    assert "answers 403" in report.reasons[0]
+    assert "check that it is open to you" in report.advice[0]
+
+
 def test_a_changed_photo_is_fetched_again(tmp_path: Path, network: Network) -> None:
     """A photo that was cut short after the fetch is replaced by the recorded one."""
     fetch(tmp_path / "d", both("sample:"), network)
@@ -269,6 +506,44 @@ def test_a_changed_photo_is_fetched_again(tmp_path: Path, network: Network) -> N
     photo.write_bytes(photo.read_bytes()[:-100])
     assert fetch(tmp_path / "d", both("sample:"), network).downloaded == 1
     assert content(tmp_path / "d") == before
+
+
+@pytest.mark.parametrize("name", ["boxes", "labels"])
+def test_a_lost_table_is_taken_from_the_release_again(name: str, tmp_path: Path, network: Network) -> None:
+    """The same fetch brings a table back that was lost, keeps all else, and downloads nothing."""
+    fetch(tmp_path / "d", both("sample:"), network)
+    before = content(tmp_path / "d")
+    (tmp_path / f"d/{name}.parquet").unlink()
+    with pytest.raises(DatasetError, match="another request"):
+        fetch(tmp_path / "d", Request(("Cheese",), source="sample:"), network)
+    with pytest.raises(DatasetError, match="fetch again"):
+        getattr(Dataset.open(tmp_path / "d"), name)()
+    assert fetch(tmp_path / "d", both("sample:"), network).downloaded == 0
+    assert content(tmp_path / "d") == before
+
+
+def test_a_lost_table_does_not_cost_what_strip_marked(tmp_path: Path, network: Network) -> None:
+    """Where only the labels are lost the boxes stay as strip marked them."""
+    fetch(tmp_path / "d", both("sample:"), network)
+    strip(Dataset.open(tmp_path / "d"))
+    before = content(tmp_path / "d")
+    (tmp_path / "d/labels.parquet").unlink()
+    fetch(tmp_path / "d", both("sample:"), network)
+    assert content(tmp_path / "d") == before
+
+
+def test_an_unknown_class_names_the_list(tmp_path: Path, network: Network) -> None:
+    """Where no name comes close the error says where all names stand."""
+    with pytest.raises(UnknownClassError) as caught:
+        fetch(tmp_path / "d", Request(("flibbertigibbet",), source="sample:"), network)
+    assert caught.value.hint.endswith(f"{ROOT.as_uri()}/v5/class-descriptions-boxable.csv")
+    assert (ROOT / "v5/class-descriptions-boxable.csv").is_file()
+
+
+def test_an_empty_source_is_a_usage_error() -> None:
+    """A source without a name is not the official one, nor the working directory."""
+    with pytest.raises(UsageError, match="source is empty"):
+        both("")
 
 
 def test_unknown_class_leaves_nothing(tmp_path: Path, network: Network) -> None:
@@ -326,7 +601,7 @@ HEADER = (ROOT / BOXES).read_bytes().split(b"\n")[0] + b"\n"
     [
         (b"a,b,c\n1,2,3\n", "line 1: no column ImageID"),
         (b"," * 12 + b"\n" + b"," * 12 + b"\n", "line 1: no column ImageID"),
-        (HEADER + b"," * 12 + b"\n", "line 2: a row without an ImageID"),
+        (HEADER + b"," * 12 + b"\n", "line 2: ImageID '' is no image id"),
         ((ROOT / BOXES).read_bytes().replace(b"\n", b"\r"), "line 1: line ends are CR only"),
         ((ROOT / BOXES).read_bytes()[:-20], "the file ends within a row"),
         (HEADER + b"../../x,xclick,/m/09k_b,1,0,1,0,1,0,0,0,0,0\n", "line 2: ImageID '../../x' is no image id"),
@@ -347,7 +622,7 @@ def test_broken_metadata_is_named_by_file_and_line(data: bytes, fault: str, tmp_
     assert not (tmp_path / "d").exists()
 
 
-@pytest.mark.parametrize("line", ["../../x", "validation/../../x", "validation/0123456789ABCDEF", "val/0123"])
+@pytest.mark.parametrize("line", ["../../x", "validation/../../x", "validation/0123456789ABCDEG", "val/0123"])
 def test_a_manifest_with_a_bad_path_is_refused(line: str, tmp_path: Path, network: Network) -> None:
     """A manifest line that names no photo is an error that names the line."""
     manifest = tmp_path / "manifest.tsv"
@@ -371,7 +646,8 @@ def test_offline_uses_the_cache_and_asks_nobody(shared_mirror: Path, tmp_path: P
         asked = len(mirror.requests)
         report = fetch(tmp_path / "e", both(mirror.url), replace(network, offline=True))
         assert len(mirror.requests) == asked
-        assert total(report)["failed"] == 90
+        assert total(report)["failed"] == report.num_failed == 90
+        assert report.advice == ("Not asked for: 90 photos. Run the same command without --offline.",)
         fetch(tmp_path / "e", both(mirror.url), network)
     assert content(tmp_path / "d") == content(tmp_path / "e")
 

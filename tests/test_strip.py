@@ -1,21 +1,25 @@
 """Laws of oidata strip, on a dataset made by hand."""
 
+import io
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
+from oidata.core.defects import REASONS
 from oidata.core.labels import Label, LabelMap
 from oidata.core.tables import BOXES, COORDINATES, FLAGS, IMAGES
 from oidata.dataset import Dataset, DatasetInfo
 from oidata.errors import DatasetError
 from oidata.io.files import locked
-from oidata.strip import Aftermath, Stripped, strip, unstrip
+from oidata.report.terminal import show
+from oidata.strip import Aftermath, Stripped, StripReport, strip, unstrip
 
 LEMON, CHEESE = Label("/m/09k_b", "Lemon"), Label("/m/01nkt", "Cheese")
-A, B, C, D, E, F, N = (f"{number:016x}" for number in range(1, 8))
-SPLIT_OF = dict.fromkeys((A, B, C, D, N), "train") | dict.fromkeys((E, F), "test")
+A, B, C, D, E, F, N, ABSENT = (f"{number:016x}" for number in range(1, 9))
+SPLIT_OF = dict.fromkeys((A, B, C, D, N, ABSENT), "train") | dict.fromkeys((E, F), "test")
 
 
 @dataclass(frozen=True)
@@ -44,15 +48,18 @@ MADE = (
     Box(E, CHEESE, stripped="user:blurred"),  # the user's: empties E, collateral
     Box(E, CHEESE, xmin=0.1, truncated=1, stripped="occluded|user:blurred"),
     Box(F, occluded=1, truncated=-1),  # unknown: stays
+    Box(ABSENT, group=1),  # group, and not there: counted apart
+    Box(ABSENT, CHEESE),
 )
 
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Dataset:
-    """The boxes above, and a photo without any."""
+    """The boxes above, a photo without any, and one that is missing."""
     info = DatasetInfo("v5", "official", LabelMap((LEMON, CHEESE)), ("train", "validation", "test"))
     dataset = Dataset(tmp_path, info)
-    photos = pd.DataFrame([(image_id, split, "missing") for image_id, split in SPLIT_OF.items()])
+    status = dict.fromkeys(SPLIT_OF, "ok") | {ABSENT: "missing"}
+    photos = pd.DataFrame([(image_id, split, status[image_id]) for image_id, split in SPLIT_OF.items()])
     photos = photos.set_axis(["image_id", "split", "status"], axis=1)
     dataset.write_boxes(BOXES.conform(pd.DataFrame([_row(number, box) for number, box in enumerate(MADE)])))
     dataset.write_images(IMAGES.conform(photos.reindex(columns=[column.name for column in IMAGES.columns])))
@@ -98,12 +105,14 @@ def test_boxes_are_marked_and_none_is_deleted(dataset: Dataset) -> None:
         "user:blurred",
         "truncated|user:blurred",
         None,
+        "group",
+        None,
     ]
     pd.testing.assert_frame_equal(dataset.boxes().drop(columns="stripped"), before.drop(columns="stripped"))
 
 
 def test_the_report_counts_what_was_stripped_and_why(dataset: Dataset) -> None:
-    """By split and class the report gives the boxes, those stripped, and how many have each reason."""
+    """By split and class of the photos that are there: the boxes, those stripped, and how many have each reason."""
     assert strip(dataset).classes == (
         Stripped("train", "Lemon", 5, 3, {"group": 1, "truncated": 1, "no_area": 1, "duplicate": 1}),
         Stripped("train", "Cheese", 3, 2, {"group": 1, "truncated": 1}),
@@ -121,6 +130,14 @@ def test_the_report_counts_what_is_left_behind(dataset: Dataset) -> None:
         Aftermath("validation", photos=0, emptied=0, collateral=0),
         Aftermath("test", photos=2, emptied=1, collateral=1),  # E; E
     )
+
+
+def test_boxes_on_photos_that_are_not_there_are_counted_apart(dataset: Dataset) -> None:
+    """They are marked as all are, and only two numbers of the report count them."""
+    report = strip(dataset)
+    assert (report.num_absent, report.num_absent_stripped) == (2, 1)
+    assert sum(row.boxes for row in report.classes) == len(MADE) - 2
+    assert report.summary().notes[-1] == "Not counted: 2 boxes (1 stripped) on photos that are not there."
 
 
 def test_unknown_is_counted_apart(dataset: Dataset) -> None:
@@ -184,21 +201,34 @@ def test_the_summary_says_what_to_do_about_the_collateral(dataset: Dataset) -> N
     """The headline adds up the splits, the photos have a total, and the notes name the ways out."""
     summary = strip(dataset).summary()
     assert summary.headline.endswith("7 of 11 boxes stripped (train 5, validation 0, test 2)")
-    assert summary.tables[0].columns == (
-        "split",
-        "class",
-        "boxes",
-        "stripped",
-        "group",
-        "truncated",
-        "no_area",
-        "duplicate",
-        "user:blurred",
-    )
+    assert summary.tables[0].columns == ("split", "class", "boxes", "stripped", "why")
+    assert [row[-1] for row in summary.tables[0].rows] == [
+        "group=1 truncated=1 no_area=1 duplicate=1",
+        "group=1 truncated=1",
+        "",
+        "",
+        "",
+        "truncated=1 user:blurred=2",
+    ]
+    assert summary.tables[1].columns[1] == "with a box"
     assert summary.tables[1].rows[-1] == ("total", 6, 3, 4)
     assert "on 4 photos" in summary.notes[0]
     assert "drop those photos" in summary.notes[0]
     assert "--unknown" in summary.notes[1]
+
+
+def test_the_tables_fit_100_columns_with_all_reasons() -> None:
+    """Whatever the reasons and however long the class's name, no line is longer, and no word of it is broken."""
+    reasons = {**dict.fromkeys(REASONS, 12345), "user:blurred": 7}
+    rows = (Stripped("validation", "Personal flotation device", 123456, 45678, reasons),)
+    report = StripReport("data", rows, (Aftermath("validation", 9, 8, 7),), {}, 0, 0)
+    console = Console(file=io.StringIO(), width=200, color_system=None)
+    show(report.summary(), console)
+    assert isinstance(console.file, io.StringIO)
+    table = console.file.getvalue().partition("•")[0]
+    assert max(map(len, table.splitlines())) <= 100
+    assert all(f"{reason}={num:,}" in table.split() for reason, num in reasons.items())
+    assert "Personal flotation device" in table
 
 
 def test_a_dataset_at_work_is_left_alone(dataset: Dataset) -> None:

@@ -16,15 +16,34 @@ if TYPE_CHECKING:
 
 SEPARATOR = "|"
 USER = "user:"
+# How far a box may reach out of the photo: what TFOD puts down to rounding (1.01, core/box_list_ops.py).
+OUTSIDE_TOLERANCE = 0.01
+_ALIKE = ["image_id", "mid", *COORDINATES]
 
 
 def _not_a_number(boxes: pd.DataFrame) -> np.ndarray:
     return boxes[list(COORDINATES)].isna().any(axis=1).to_numpy()
 
 
+def _in_order(boxes: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """The lower and the higher (x, y) of each box, whichever is called min: two arrays of shape (N, 2)."""
+    xyxy = boxes[list(COORDINATES)].to_numpy()
+    return np.minimum(xyxy[:, :2], xyxy[:, 2:]), np.maximum(xyxy[:, :2], xyxy[:, 2:])
+
+
 def _outside(boxes: pd.DataFrame) -> np.ndarray:
-    xyxy = boxes[list(COORDINATES)]
-    return ((xyxy < 0) | (xyxy > 1)).any(axis=1).to_numpy()
+    low, high = _in_order(boxes)
+    reaches_out = (low < -OUTSIDE_TOLERANCE) | (high > 1 + OUTSIDE_TOLERANCE)
+    is_beside = (low >= 1) | (high <= 0)
+    is_out: np.ndarray = np.any(reaches_out | is_beside, axis=1)
+    return is_out
+
+
+def _is_in_photo(boxes: pd.DataFrame) -> np.ndarray:
+    """Whether a box, its corners put in order, has a part with area in the photo."""
+    low, high = _in_order(boxes)
+    is_in: np.ndarray = np.all(np.minimum(high, 1) > np.maximum(low, 0), axis=1)
+    return is_in
 
 
 def _inverted(boxes: pd.DataFrame) -> np.ndarray:
@@ -37,7 +56,7 @@ def _no_area(boxes: pd.DataFrame) -> np.ndarray:
 
 @dataclass(frozen=True)
 class FlagRule:
-    """Strip a box whose `flag` column says yes (1). The object stays visible: to a detector it is background."""
+    """Strip a box whose `flag` column says yes (1)."""
 
     reason: str
     flag: str
@@ -64,7 +83,7 @@ FLAG_RULES = (
 )
 DEGENERATE_RULES = (
     DegenerateRule("not_a_number", _not_a_number, "a coordinate is NaN"),
-    DegenerateRule("outside", _outside, "a coordinate lies outside the photo"),
+    DegenerateRule("outside", _outside, "it lies outside the photo, or reaches out by more than 1 % of it"),
     DegenerateRule("inverted", _inverted, "max lies before min"),
     DegenerateRule("no_area", _no_area, "width or height is 0"),
 )
@@ -83,7 +102,7 @@ REASONS = {
     **{unknown(rule.reason): f"unknown whether {rule.says}" for rule in FLAG_RULES},
     DUPLICATE: "the same box of the same class stands there twice",
 }
-_INVISIBLE = frozenset({DUPLICATE, *(rule.reason for rule in DEGENERATE_RULES)})
+_NO_BOX = frozenset({DUPLICATE, *(rule.reason for rule in DEGENERATE_RULES)})
 
 
 def reasons(boxes: pd.DataFrame, flags: Collection[str] = DEFAULT, *, with_unknown: bool = False) -> pd.Series:
@@ -117,8 +136,19 @@ def split_reasons(stripped: pd.Series) -> pd.DataFrame:
 
 
 def is_visible(reason: str) -> bool:
-    """Whether a box stripped for `reason` leaves an object to see in the photo."""
-    return reason not in _INVISIBLE
+    """Whether a box stripped for `reason` is a box all the same: one that is not degenerate, nor another's double."""
+    return reason not in _NO_BOX
+
+
+def is_unboxed(boxes: pd.DataFrame) -> np.ndarray:
+    """Which of BOXES are stripped though their object stays to see, without another box: booleans of shape (N,).
+
+    There is something to see where a box has a part with area in the photo, whatever is wrong with it. A box that is
+    kept at the very same place for the same class still stands for the object.
+    """
+    place = boxes.groupby(_ALIKE, sort=False, dropna=False).ngroup()
+    is_boxed = place.isin(place[boxes["stripped"].isna()]).to_numpy()
+    return _is_in_photo(boxes) & ~is_boxed
 
 
 def emptied(boxes: pd.DataFrame) -> list[str]:
@@ -133,9 +163,7 @@ def collateral(boxes: pd.DataFrame) -> list[str]:
 
     By image_id, sorted.
     """
-    marks = split_reasons(boxes["stripped"])["reason"]
-    seen = [reason for reason in marks.unique() if is_visible(reason)]
-    return sorted(boxes.loc[marks.index[marks.isin(seen)].unique(), "image_id"].unique())
+    return sorted(boxes.loc[is_unboxed(boxes), "image_id"].unique())
 
 
 def num_unknown(boxes: pd.DataFrame, flags: Collection[str] = DEFAULT) -> dict[str, int]:
@@ -160,7 +188,7 @@ def _matrix(boxes: pd.DataFrame, flags: Collection[str], *, with_unknown: bool) 
 
 def _duplicate(boxes: pd.DataFrame, has_reason: np.ndarray) -> np.ndarray:
     order = np.argsort(has_reason, kind="stable")
-    repeated = boxes.iloc[order].duplicated(["image_id", "mid", *COORDINATES]).to_numpy()
+    repeated = boxes.iloc[order].duplicated(_ALIKE).to_numpy()
     result = np.empty(len(boxes), dtype=bool)
     result[order] = repeated
     return result

@@ -13,6 +13,9 @@ from oidata.errors import TableError, UnknownClassError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+_NUM_CLOSE = 5
+_TELLING_LENGTH = 3  # fewer letters stand in too many names to tell which was meant
+
 
 @dataclass(frozen=True)
 class Label:
@@ -58,8 +61,12 @@ class LabelMap:
         return LabelMap(tuple(dict.fromkeys(self.find(name) for name in names)))
 
     def _close_to(self, name: str) -> list[str]:
+        """The names that are written much the same, and those that contain what was typed ("ball")."""
         by_key = {_key(label.display_name): label.display_name for label in self.labels}
-        return [by_key[key] for key in difflib.get_close_matches(_key(name), by_key, n=3)]
+        typed = _key(name)
+        similar = difflib.get_close_matches(typed, by_key, n=3)
+        containing = [key for key in by_key if typed in key] if len(typed) >= _TELLING_LENGTH else []
+        return [by_key[key] for key in dict.fromkeys([*similar, *containing])][:_NUM_CLOSE]
 
 
 def _key(name: str) -> str:

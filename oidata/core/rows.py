@@ -95,13 +95,13 @@ def boxes(rows: pd.DataFrame, fold: Mapping[str, str], num_before: Mapping[str, 
 def evidence(mids: Collection[str], fold: Mapping[str, str], hierarchy: Hierarchy | None) -> pd.DataFrame:
     """Which image label speaks for which chosen class: label_mid, is_present, mid.
 
-    Without a hierarchy a label speaks for its own class alone. With one, presence passes upward (to the class
-    that `fold` folds it into) and absence downward (no Fruit, so no Lemon).
+    Without a hierarchy a label speaks for its own class alone. With one, presence passes upward, to every chosen
+    class that the label is a kind of (not just to the one that takes its boxes), and absence downward (no Fruit, so
+    no Lemon). `fold` names the classes at and below the chosen ones.
     """
-    present = [(label, True, mid) for label, mid in fold.items()]
-    absent = [(mid, False, mid) for mid in mids]
-    if hierarchy is not None:
-        absent += [(above, False, mid) for mid in mids for above in sorted(hierarchy.ancestors(mid))]
+    kinds = {label: {label, *(hierarchy.ancestors(label) if hierarchy else ())} for label in fold}
+    present = [(label, True, mid) for label in fold for mid in mids if mid in kinds[label]]
+    absent = [(above, False, mid) for mid in mids for above in sorted(kinds[mid])]
     return pd.DataFrame(present + absent, columns=["label_mid", "is_present", "mid"])
 
 
@@ -127,7 +127,7 @@ def image_facts(rows: pd.DataFrame) -> pd.DataFrame:
     """What a release says of photos: image_id, rotation, license, author, author_url, title, landing_url.
 
     Rotation is in degrees counterclockwise, null where unknown. It describes the upright view: boxes fit the
-    pixels as stored.
+    pixels as stored. Raises BadRowError for an id that is none, and a rotation that is no multiple of 90.
     """
     _check_ids(rows)
     facts = {
@@ -154,8 +154,9 @@ def _numbers(column: pd.Series) -> pd.Series:
 
 def _degrees(column: pd.Series) -> pd.Series:
     degrees = pd.to_numeric(column, errors="coerce")
-    _refuse(column, ~degrees.between(-360, 360) & (column != ""), "is no rotation in degrees")
-    return degrees.round().astype("Int16")
+    turns = degrees.between(-360, 360) & (degrees % 90 == 0)
+    _refuse(column, ~turns & (column != ""), "is no rotation in quarter turns, in degrees")
+    return degrees.astype("Int16")
 
 
 def _one_of(column: pd.Series, values: Mapping[str, int]) -> pd.Series:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from rich.filesize import decimal
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -79,8 +80,8 @@ class Bars:
         bar = bars.add_task(title, total=None)
 
         def tell(done: int, total: int) -> None:
-            bars.start()  # only now: a task that finds nothing to do shows no bar
             bars.update(bar, completed=done, total=total)
+            bars.start()  # only now: a task that finds nothing to do shows no bar, and none is ever without a total
 
         try:
             yield tell
@@ -94,11 +95,11 @@ def _columns(unit: Unit) -> tuple[ProgressColumn, ...]:
 
 
 class _Rate(ProgressColumn):
-    """Photos per second."""
+    """Photos per second since the task began: those that come first come all at once."""
 
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.0f}/s" if task.speed else "")
+        return Text(f"{task.completed / task.elapsed:.0f}/s" if task.elapsed else "")
 
 
 def _amount(done: int, unit: Unit) -> str:
-    return f"{done / 1e6:,.1f} MB" if unit == "bytes" else f"{done:,} done"
+    return decimal(done) if unit == "bytes" else f"{done:,}"

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oidata.core import defects
 from oidata.core.census import SOURCES, ClassFacts, DatasetFacts, dataset_facts
 from oidata.core.labels import Label, LabelMap
 from oidata.core.statistics import Cells, ground_truth
@@ -76,21 +75,6 @@ def test_photos_add_up(photos: list[dict[str, object]], drawn: list[dict[str, ob
         assert sum(row.dropped.values()) == row.num_dropped
 
 
-MARKS = st.sampled_from([None, "group", "duplicate", "no_area|user:odd", "duplicate|no_area"])
-
-
-@given(st.lists(st.fixed_dictionaries({"photo": st.integers(0, 3), "stripped": MARKS}), max_size=8))
-def test_what_a_strip_leaves_behind(drawn: list[dict[str, Any]]) -> None:
-    """A photo is emptied iff all its boxes are stripped, and collateral iff one was for a reason that can be seen."""
-    marks: dict[str, list[str | None]] = {}
-    for box in drawn:
-        marks.setdefault(image_id(box["photo"]), []).append(box["stripped"])
-    seen = {"group", "no_area|user:odd"}
-    frame = boxes(*drawn)
-    assert defects.emptied(frame) == sorted(photo for photo, own in marks.items() if all(own))
-    assert defects.collateral(frame) == sorted(photo for photo, own in marks.items() if seen & set(own))
-
-
 @settings(max_examples=40)  # each builds and joins tables
 @given(PHOTOS, DRAWN, VERDICTS)
 def test_pairs_are_what_a_loop_counts(
@@ -147,7 +131,7 @@ def test_verdicts_by_example() -> None:
 def test_boxes_by_example() -> None:
     """Boxes are counted by source, flag and reason, whatever their photo; strangers among the sources have a name."""
     frame = boxes(
-        {"is_group_of": 1, "stripped": "group|user:odd"},
+        {"xmin": 0.125, "is_group_of": 1, "stripped": "group|user:odd"},
         {"source": "other", "is_group_of": -1},
         {"photo": 1},
     )

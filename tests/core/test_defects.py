@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oidata.core import defects
-from oidata.core.defects import DEFAULT, DEGENERATE_RULES, DUPLICATE, FLAG_RULES, REASONS
+from oidata.core.defects import DEFAULT, DEGENERATE_RULES, DUPLICATE, FLAG_RULES, OUTSIDE_TOLERANCE, REASONS
 from oidata.core.tables import BOXES, COORDINATES, FLAGS, check
 from oidata.errors import UsageError
 
@@ -39,10 +39,10 @@ CHANGES = st.fixed_dictionaries(
     {
         "image_id": st.sampled_from([A, B]),
         "mid": st.sampled_from(["/m/1", "/m/2"]),
-        "xmin": st.sampled_from([-0.25, 0.0, 0.25, NAN]),
-        "ymin": st.sampled_from([0.25, 0.5]),
+        "xmin": st.sampled_from([-0.25, -0.001, 0.0, 0.25, 1.001, NAN]),
+        "ymin": st.sampled_from([-0.5, 0.25, 0.5]),
         "xmax": st.sampled_from([0.25, 0.5]),
-        "ymax": st.sampled_from([0.5, 1.0, 1.25]),
+        "ymax": st.sampled_from([-0.25, 0.5, 1.0, 1.001, 1.25]),
         **{flag: st.sampled_from([0, 1, -1]) for flag in FLAGS},
         "stripped": STRIPPED,
     }
@@ -67,9 +67,13 @@ def as_sets(stripped: pd.Series) -> list[set[str]]:
 def expected(box: pd.Series, flags: Collection[str], *, with_unknown: bool) -> set[str]:
     """The reasons of one box by itself, in plain words: all but that of a duplicate."""
     xmin, ymin, xmax, ymax = corners = [float(str(box[name])) for name in COORDINATES]
+    sides = [pair for pair in ((xmin, xmax), (ymin, ymax)) if not any(math.isnan(value) for value in pair)]
     found = {
         "not_a_number": any(math.isnan(value) for value in corners),
-        "outside": any(value < 0 or value > 1 for value in corners),
+        "outside": any(
+            min(side) < -0.01 or max(side) > 1.01 or max(side) <= 0 or min(side) >= 1  # far out, or not in at all
+            for side in sides
+        ),
         "inverted": xmax < xmin or ymax < ymin,
         "no_area": xmax == xmin or ymax == ymin,
     }
@@ -149,8 +153,13 @@ def test_the_marks_are_sorted_and_fit_the_schema(frame: pd.DataFrame) -> None:
         ({"xmin": 0.0, "ymin": 0.0, "xmax": 1.0, "ymax": 1.0}, None),
         ({"xmin": NAN}, "not_a_number"),
         ({"ymax": NAN}, "not_a_number"),
-        ({"xmin": -1e-6}, "outside"),
-        ({"ymax": 1.0000002}, "outside"),
+        ({"xmin": -1e-6}, None),
+        ({"ymax": 1.0000002}, None),
+        ({"ymax": 1.0099}, None),
+        ({"ymax": 1.02}, "outside"),
+        ({"xmin": -0.02}, "outside"),
+        ({"xmin": 1.0, "xmax": 1.005}, "outside"),
+        ({"ymin": -0.005, "ymax": 0.0}, "outside"),
         ({"xmax": INF}, "outside"),
         ({"xmin": 0.5, "xmax": 0.25}, "inverted"),
         ({"ymin": 0.5, "ymax": 0.25}, "inverted"),
@@ -202,8 +211,8 @@ def test_reasons_are_split_with_the_box_they_belong_to() -> None:
     assert list(zip(split.index, split["reason"], strict=True)) == [(4, "group"), (4, "user:x"), (6, "no_area")]
 
 
-def test_only_what_can_be_seen_is_visible() -> None:
-    """A box that is none, or another's double, leaves nothing to see; all else does."""
+def test_a_degenerate_box_and_a_double_are_no_boxes() -> None:
+    """A box that is degenerate, or another's double, is none; one that is stripped for all else is a box still."""
     hidden = {DUPLICATE, *(rule.reason for rule in DEGENERATE_RULES)}
     assert hidden == {"duplicate", "not_a_number", "outside", "inverted", "no_area"}
     assert {reason for reason in (*REASONS, "user:x") if not defects.is_visible(reason)} == hidden
@@ -218,3 +227,59 @@ def test_a_rule_that_does_not_exist_is_refused() -> None:
     """A flag rule with a typo is a UsageError that lists the rules, not a rule that strips nothing."""
     with pytest.raises(UsageError, match=r"grup is no strip rule.*group, depiction"):
         defects.reasons(boxes(), ["grup"])
+
+
+def in_photo(box: pd.Series) -> bool:
+    """Whether a box has a part with area in the photo, in plain words."""
+    xmin, ymin, xmax, ymax = (float(str(box[name])) for name in COORDINATES)
+    sides = [sorted(side) for side in ((xmin, xmax), (ymin, ymax)) if not any(math.isnan(value) for value in side)]
+    return len(sides) == 2 and all(min(high, 1) - max(low, 0) > 0 for low, high in sides)
+
+
+@given(FRAMES, CHOICES)
+def test_what_a_strip_leaves_behind(frame: pd.DataFrame, flags: set[str]) -> None:
+    """Emptied photos kept no box; collateral ones lost a box to see, and kept none at its place for its class."""
+    frame = frame.assign(stripped=defects.reasons(frame, flags))
+    kept = frame[frame["stripped"].isna()]
+    assert defects.emptied(frame) == sorted(set(frame["image_id"]) - set(kept["image_id"]))
+    places = {tuple(place) for place in kept[ALIKE].to_numpy().tolist()}
+    left = [
+        str(box["image_id"])
+        for _, box in frame[frame["stripped"].notna()].iterrows()
+        if in_photo(box) and tuple(box[ALIKE].tolist()) not in places
+    ]
+    assert defects.collateral(frame) == sorted(set(left))
+
+
+@pytest.mark.parametrize(
+    "change, is_seen",
+    [
+        ({"is_group_of": 1}, True),
+        ({"stripped": "user:blurred"}, True),
+        ({"xmin": 0.75}, True),  # swapped corners
+        ({"ymax": 1.25}, True),  # the greater part is in the photo
+        ({"xmin": -0.5, "xmax": -0.25}, False),
+        ({"xmin": 1.0, "xmax": 1.005, "is_truncated": 1}, False),
+        ({"xmin": 0.5, "is_group_of": 1}, False),
+        ({"ymin": NAN}, False),
+        ({}, False),  # not stripped
+    ],
+)
+def test_collateral_by_example(change: dict[str, object], *, is_seen: bool) -> None:
+    """Whatever a box is stripped for, its object stays to see if a part with area is in the photo."""
+    frame = boxes(change)
+    assert defects.collateral(frame.assign(stripped=defects.reasons(frame))) == [A] * is_seen
+
+
+@pytest.mark.parametrize("double, is_seen", [({}, False), ({"mid": "/m/2"}, True), ({"xmax": 0.75}, True)])
+def test_an_object_that_is_still_boxed_is_no_collateral(double: dict[str, object], *, is_seen: bool) -> None:
+    """A box that stays at the same place for the same class stands for the object that its stripped double had."""
+    frame = boxes({"is_group_of": 1}, double)
+    stripped = frame.assign(stripped=defects.reasons(frame))
+    assert stripped["stripped"].isna().tolist() == [False, True]
+    assert defects.collateral(stripped) == [A] * is_seen
+
+
+def test_the_tolerance_is_what_tfod_calls_rounding() -> None:
+    """TFOD's box_list_ops.to_normalized_coordinates takes up to 1.01 for normalised."""
+    assert 1 + OUTSIDE_TOLERANCE == 1.01

@@ -43,10 +43,17 @@ def test_a_class_is_found_by_name_or_mid(name: str, expected: Label) -> None:
 
 @pytest.mark.parametrize(
     "name, close",
-    [("Lemmon", ("Lemon",)), ("frensh fries", ("French fries",)), ("xyz", ()), ("", ())],
+    [
+        ("Lemmon", ("Lemon",)),
+        ("frensh fries", ("French fries",)),
+        ("ball", ("Cricket ball",)),
+        ("xyz", ()),
+        ("en", ()),
+        ("", ()),
+    ],
 )
 def test_an_unknown_class_names_those_that_come_close(name: str, close: tuple[str, ...]) -> None:
-    """A name that no class has is an error that says which names come close."""
+    """A name that no class has is an error that says which names come close, or contain it."""
     with pytest.raises(UnknownClassError) as caught:
         CLASSES.find(name)
     assert caught.value.close == close

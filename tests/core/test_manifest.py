@@ -1,5 +1,7 @@
 """Laws of manifests."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,9 +59,8 @@ def test_comments_and_empty_lines_are_passed_over() -> None:
         f"../train/{A}",
         f"/train/{A}",
         f"train/{A}.jpg",
-        f"val/{A}",
         f"Train/{A}",
-        f"train/{A.upper()}",
+        f"dev/{A}",
         f"train/{A}f",
         f"train/{A[1:]}",
         f"train/{A}\t{HASH[1:]}",
@@ -77,6 +78,20 @@ def test_a_line_that_names_no_photo_is_refused(line: str) -> None:
         manifest.parse(f"train/{B}\n{line}\n", "m.tsv")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"\ufeffvalidation/{A}\t{HASH[:-1]}f\n",
+        f"val/{A}\t{HASH[:-1]}f\n",
+        f"validation/{A.upper()}\t{HASH[:-1]}F\t12\n",
+        f"\ufeffval/{A.upper()}\t{HASH[:-1]}F",
+    ],
+)
+def test_what_an_editor_made_of_a_line_is_read(text: str) -> None:
+    """A byte order mark, `val` for validation and hex digits in upper case make no other photo of it."""
+    assert manifest.parse(text, "m.tsv") == (Pin("validation", A, f"{HASH[:-1]}f"),)
+
+
 @pytest.mark.parametrize("again", [f"test/{A}", f"train/{A}\t{HASH}"])
 def test_a_photo_that_is_pinned_in_two_ways_is_refused(again: str) -> None:
     """A photo in two splits, or with two hashes, is a TableError with the second line."""
@@ -87,6 +102,26 @@ def test_a_photo_that_is_pinned_in_two_ways_is_refused(again: str) -> None:
 def test_the_same_line_twice_names_a_photo_once() -> None:
     """A repeated line adds nothing."""
     assert manifest.parse(f"train/{A}\ntrain/{A}\n", "m.tsv") == (Pin("train", A, ""),)
+
+
+@given(PINS, st.data())
+def test_a_digest_does_not_depend_on_the_order(pins: list[Pin], data: st.DataObject) -> None:
+    """The same photos in another order are the same subset."""
+    assert manifest.digest(data.draw(st.permutations(pins))) == manifest.digest(pins)
+
+
+@given(PINS, st.data())
+def test_a_digest_tells_subsets_apart(pins: list[Pin], data: st.DataObject) -> None:
+    """A photo more, in another split or with other bytes, is another subset."""
+    place = data.draw(st.integers(0, len(pins) - 1))
+    pin = pins[place]
+    others = [
+        [*pins, Pin("train", "f" * 16, HASH)],
+        [*pins[:place], *pins[place + 1 :]],
+        [*pins[:place], replace(pin, split="test" if pin.split == "train" else "train"), *pins[place + 1 :]],
+        [*pins[:place], replace(pin, sha256="" if pin.sha256 else HASH), *pins[place + 1 :]],
+    ]
+    assert manifest.digest(pins) not in {manifest.digest(other) for other in others}
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing\n"])

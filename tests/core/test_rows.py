@@ -157,6 +157,34 @@ def test_presence_passes_upward_and_absence_downward(label: str, confidence: str
     assert dict(zip(read["mid"], read["is_present"], strict=True)) == expected
 
 
+@given(st.lists(st.tuples(IDS, st.sampled_from([FOOD, FRUIT, LEMON, CHEESE]), st.sampled_from(["0", "1"]))))
+def test_presence_passes_upward_between_chosen_classes_too(records: list[tuple[str, str, str]]) -> None:
+    """A chosen class is present where it or any class below is, chosen or not, and absent where it or one above is."""
+    hierarchy = Hierarchy.from_json(FOOD_TREE)
+    chosen = [FOOD, FRUIT, LEMON]
+    read = rows.labels(label_rows(*records), rows.evidence(chosen, hierarchy.fold(chosen), hierarchy))
+    expected = {}
+    for photo, mid in ((photo, mid) for photo in (A, B, C) for mid in chosen):
+        present = {label for each, label, said in records if (each, said) == (photo, "1")}
+        absent = {label for each, label, said in records if (each, said) == (photo, "0")}
+        if any(mid in {label, *hierarchy.ancestors(label)} for label in present):
+            expected[photo, mid] = True
+        elif absent & {mid, *hierarchy.ancestors(mid)}:
+            expected[photo, mid] = False
+    assert {(photo, mid): said for photo, mid, said in read.itertuples(index=False, name=None)} == expected
+
+
+def test_presence_passes_to_all_parents() -> None:
+    """A class with two chosen parents speaks for both, though its boxes fold into one of them."""
+    parents = [{"LabelName": parent, "Subcategory": [{"LabelName": LEMON}]} for parent in (FOOD, FRUIT)]
+    hierarchy = Hierarchy.from_json({"LabelName": "entity", "Subcategory": parents})
+    chosen = [FOOD, FRUIT]
+    fold = hierarchy.fold(chosen)
+    read = rows.labels(label_rows((A, LEMON, "1")), rows.evidence(chosen, fold, hierarchy))
+    assert list(read.itertuples(index=False, name=None)) == [(A, FOOD, True), (A, FRUIT, True)]
+    assert fold[LEMON] == FOOD
+
+
 def test_a_seen_lemon_outweighs_an_absent_food() -> None:
     """Where a subclass is verified present and a class above absent, the chosen class between them is present."""
     hierarchy = Hierarchy.from_json(FOOD_TREE)
@@ -173,7 +201,9 @@ def test_a_bad_label_row_is_located(bad: tuple[str, str, str]) -> None:
     assert caught.value.offset == OFFSET + 1
 
 
-@pytest.mark.parametrize("text, degrees", [("0.0", 0), ("90.0", 90), ("270", 270), ("", None)])
+@pytest.mark.parametrize(
+    "text, degrees", [("0.0", 0), ("90.0", 90), ("270", 270), ("-90.0", -90), ("360", 360), ("", None)]
+)
 def test_rotation_is_whole_degrees_or_unknown(text: str, degrees: int | None) -> None:
     """A rotation is read as degrees, and an empty one as null."""
     read = rows.image_facts(frame(IMAGE_COLUMNS, {**PHOTO, "Rotation": text}))["rotation"]
@@ -181,9 +211,9 @@ def test_rotation_is_whole_degrees_or_unknown(text: str, degrees: int | None) ->
     assert [None if pd.isna(value) else value for value in read] == [degrees]
 
 
-@pytest.mark.parametrize("text", ["upright", "nan", "inf", "1e10", "1e400"])
+@pytest.mark.parametrize("text", ["upright", "nan", "inf", "1e10", "1e400", "9", "45.0", "90.4", "-180.5", "450"])
 def test_a_rotation_that_is_none_is_located(text: str) -> None:
-    """A rotation that is no number of degrees raises BadRowError with its offset."""
+    """A rotation that is no number of quarter turns within a full one raises BadRowError with its offset."""
     with pytest.raises(BadRowError, match="Rotation") as caught:
         rows.image_facts(frame(IMAGE_COLUMNS, PHOTO, {**PHOTO, "Rotation": text}))
     assert caught.value.offset == OFFSET + 1
