@@ -13,6 +13,7 @@ demo: .venv/installed
 	rm -rf $(DEMO)
 	$(BIN)/oidata fetch Lemon Cheese --source sample: --dataset $(DEMO)
 	$(BIN)/oidata strip --dataset $(DEMO)
+	$(BIN)/oidata audit --dataset $(DEMO)
 
 test: .venv/installed
 	$(BIN)/pytest

@@ -14,7 +14,7 @@ from oidata.core.anchor_rules import ANCHOR_RULES
 from oidata.core.census import dataset_facts
 from oidata.core.data_rules import DATA_RULES
 from oidata.core.duplicates import DUPLICATES, find, overlaps
-from oidata.core.evidence import TRAIN, Evidence, findings, nms_iou
+from oidata.core.evidence import TRAIN, VALIDATION, Evidence, findings, nms_iou
 from oidata.core.findings import verdict
 from oidata.core.looks import look_facts
 from oidata.core.metric_rules import METRIC_RULES
@@ -23,11 +23,11 @@ from oidata.core.piles import num_suppressed
 from oidata.core.pipeline import nearest
 from oidata.core.selection import splits_of
 from oidata.core.sizes import size_facts
-from oidata.core.statistics import Cells, ground_truth
+from oidata.core.statistics import Cells, ground_truth, usable
 from oidata.core.tables import AUDIT_BOXES
 from oidata.core.training_rules import TRAINING_RULES
 from oidata.errors import DatasetError, UsageError
-from oidata.io.configs import DEFAULT_NAME, read_config, references
+from oidata.io.configs import DEFAULT_NAME, REFERENCE_NAMES, label_maps, read_config, references, unread_paths
 from oidata.io.decode import decode_photos, fingerprints
 from oidata.report.audit_galleries import galleries
 from oidata.report.audit_page import page
@@ -176,14 +176,25 @@ def audit(dataset: Dataset, request: Request | None = None, progress: Progress |
         suggestion=anchored.suggestion,
         against=anchored.against,
         looks=looked.facts,
-        num_pile_boxes=num_suppressed(truth[truth["split"] == TRAIN], nms_iou(config)),
+        num_pile_boxes=num_suppressed(truth[truth["split"] == TRAIN], nms_iou(config)) if anchored.facts else 0,
         num_workers=request.num_workers,
+        absent_splits=tuple(split for split in (TRAIN, VALIDATION) if split not in dataset.info.splits),
+        unread_paths=unread_paths(config),
+        label_maps=label_maps(config),
     )
-    if origin == "given":
+    if origin == "given" and config.name not in REFERENCE_NAMES:
         dataset.write_config(config.text)
     found = findings(evidence, RULES)
     not_done = (*looked.not_done, *anchored.not_done)
-    report = AuditReport(str(dataset.path), origin, dataset.hashes(), evidence, found, verdict(found), not_done)
+    report = AuditReport(
+        str(dataset.path),
+        origin,
+        dataset.hashes(),
+        evidence,
+        found,
+        verdict(found, has_train=TRAIN in cells.splits),
+        not_done,
+    )
     frames = {AUDIT_BOXES: _boxes(anchored), DUPLICATES: looked.duplicates}
     html = render(page(report.evidence, found, report.verdict, report.about, galleries(dataset, evidence, frames)))
     dataset.write_audit(frames, report.to_dict(), html)
@@ -227,8 +238,8 @@ def _truth(dataset: Dataset, images: pd.DataFrame, boxes: pd.DataFrame, cells: C
 
 
 def _look(dataset: Dataset, images: pd.DataFrame, progress: Progress) -> _Looked:
-    """Decode every photo that is recorded as ok, and find duplicates."""
-    ok = images[images["status"] == "ok"]
+    """Decode every photo that is recorded as ok and not dropped, and find duplicates."""
+    ok = images[usable(images)]
     paths = {
         image_id: dataset.photo_path(split, image_id)
         for image_id, split in zip(ok["image_id"], ok["split"], strict=True)

@@ -60,7 +60,7 @@ def anchor_audit(
     """
     images, truth = tables
     if config.architecture != "ssd":
-        return _without_anchors(config, truth)
+        return _without_anchors(config, truth, against)
     detector = Detector.of(config, feature_maps)
     seen = SeenTruth.of(truth, detector.resizer)
     facts, targets = anchor_facts(detector, config.message, images, seen, cells)
@@ -68,13 +68,17 @@ def anchor_audit(
     if against is not None:
         other = Detector.of(against)
         other_seen = SeenTruth.of(truth, other.resizer)
-        compared = Against(against, anchor_facts(other, against.message, images, other_seen, cells)[0])
+        sides_px = seen.input_boxes.side_px  # the same boxes in the same buckets, whatever the other's input
+        compared = Against(against, anchor_facts(other, against.message, images, other_seen, cells, sides_px)[0])
     return AnchorAudit(seen, facts, targets, _suggestion(detector, seen), compared)
 
 
-def _without_anchors(config: PipelineConfig, truth: pd.DataFrame) -> AnchorAudit:
+def _without_anchors(config: PipelineConfig, truth: pd.DataFrame, against: PipelineConfig | None) -> AnchorAudit:
     model = config.message.model
-    not_done = [f"Anchors: {config.name} is a config of {config.architecture or 'no model'}, not of an SSD."]
+    kind = config.architecture or "no model"
+    not_done = [f"Anchors: {config.name} is a config of {kind}, not of an SSD. All but the anchors was audited."]
+    if against is not None:
+        not_done.append(f"{against.name}: without anchors there is nothing to compare.")
     resizer = DEFAULT_RESIZER
     try:
         resizer = Resizer.of(getattr(model, config.architecture).image_resizer, config.name)
@@ -84,6 +88,8 @@ def _without_anchors(config: PipelineConfig, truth: pd.DataFrame) -> AnchorAudit
 
 
 def _suggestion(detector: Detector, seen: SeenTruth) -> Outcome:
+    if not {TRAIN, VALIDATION} <= set(seen.truth["split"]):
+        return Outcome(None, "Better anchors are found on train and judged on validation: one of them is not here.")
     if not detector.resizer.is_fixed:
         return Outcome(None, "Inputs of many shapes: no better anchors were looked for.")
     height_px, width_px = (int(side[0]) for side in (seen.placement.height_px, seen.placement.width_px))

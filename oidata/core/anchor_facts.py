@@ -100,12 +100,18 @@ def _any_input(detector: Detector) -> tuple[int, int]:
     return int(placement.height_px[0]), int(placement.width_px[0])
 
 
-def anchor_facts(
-    detector: Detector, config: TrainEvalPipelineConfig, images: pd.DataFrame, seen: SeenTruth, cells: Cells
+def anchor_facts(  # noqa: PLR0913, PLR0917 - a detector, its config, and the dataset as it sees it
+    detector: Detector,
+    config: TrainEvalPipelineConfig,
+    images: pd.DataFrame,
+    seen: SeenTruth,
+    cells: Cells,
+    sides_px: np.ndarray | None = None,
 ) -> tuple[AnchorFacts, Targets]:
     """The AnchorFacts of a detector on a dataset, and the targets of each box of `seen`.
 
     `config` gives the miner and the random crops, `images` are IMAGES: photos without ground truth count too.
+    `sides_px` (N,) are the sides to count the boxes by, where they are not to be those at this detector's input.
     """
     targets, side_px = seen.targets(detector), seen.input_boxes.side_px
     height_px, width_px = _usual_input(detector, seen.placement)
@@ -118,7 +124,7 @@ def anchor_facts(
         num_anchors=grid.num_anchors,
         matched_threshold=detector.matcher.matched_threshold,
         layers=layer_facts(grid, height_px, width_px),
-        boxes=match_facts(seen.truth, side_px, targets, cells),
+        boxes=match_facts(seen.truth, side_px if sides_px is None else sides_px, targets, cells),
         after_crop=after_crop,
         crop_zoom=zoom,
         sweep=swept,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oidata.core.evidence import TRAIN, Evidence, Rule
+from oidata.core.evidence import TRAIN, Evidence, Reads, Rule
 from oidata.core.findings import Area, Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from oidata.core.matching import HoleFacts, MatchFacts
+    from oidata.core.pipeline import PipelineConfig
 
 # Below a tenth the anchors are not what holds mAP back; from a third on no training can make up for it.
 SOME_UNMATCHED = 0.10
@@ -52,7 +53,7 @@ def _smallest(evidence: Evidence) -> str:
         counts[0] += row.num_boxes - row.num_matched
         counts[1] += row.num_boxes
     size, (missed, total) = max(worst.items(), key=lambda item: item[1][0])
-    return f"most of them have a side of {size} px at the input ({missed:,} of {total:,} there)."
+    return f"the largest part has a side of {size} px at the input ({missed:,} of the {total:,} boxes there)."
 
 
 def _in_holes(evidence: Evidence) -> Finding | None:
@@ -64,11 +65,11 @@ def _in_holes(evidence: Evidence) -> Finding | None:
         name="size_holes",
         area=Area.ANCHORS,
         severity=Severity.ERROR if share >= MANY_IN_HOLES else Severity.WARNING,
-        what=f"{share:.0%} of the train boxes have sizes that anchors mostly miss.",
+        what=f"{share:.0%} of the train boxes have sizes at which anchors miss most squares.",
         evidence=f"Randomly placed squares have less than an even chance of an anchor at {_listed_holes(found)}.",
         effect="Objects of these sizes are found late and with low scores, wherever they lie between the anchors.",
-        fix="Raise min_scale towards 0.2 if a hole lies inside the range; use a larger input or an FPN model where the "
-        "boxes are too small for any anchor.",
+        fix=f"{'Take the suggested anchors, or use' if evidence.patch else 'Use'} a larger input: boxes then "
+        "are larger beside the cells of the grid.",
         source="oidata: sweep of randomly placed boxes over the anchor grid",
     )
 
@@ -85,27 +86,38 @@ def _range(facts: HoleFacts) -> str:
     return f"{facts.hole.side_min:.0f}-{facts.hole.side_max:.0f} px"
 
 
-def _inner_holes(evidence: Evidence) -> Finding | None:
+def _low_min_scale(evidence: Evidence) -> Finding | None:
+    """A gap that the config opened itself, below the reference's scales."""
     inner = [facts for facts in _holes(evidence) if facts.hole.where == "inner"]
-    if not inner:
+    own, reference = _min_scale(evidence.config), _min_scale(evidence.nearest)
+    if not inner or own is None or reference is None or own >= reference:
         return None
-    generator = evidence.ssd.anchor_generator.ssd_anchor_generator
     return Finding(
-        name="inner_size_hole",
+        name="low_min_scale",
         area=Area.ANCHORS,
         severity=Severity.WARNING,
-        what="There is a gap between the anchor sizes, within the range that they cover.",
-        evidence=f"min_scale is {generator.min_scale:.3g}: {_listed_holes(inner)}.",
+        what="min_scale opens a gap between the anchor sizes.",
+        evidence=f"It is {own:.3g}, not the reference's {reference:.3g}; the smallest square stays at 0.1 whatever "
+        f"it is: {_listed_holes(inner)}.",
         effect="Objects just larger than the smallest anchors are missed more than those on either side of the gap.",
-        fix="Set min_scale back to 0.2, the reference's, or add a scale in the gap.",
-        source="oidata: sweep of randomly placed boxes over the anchor grid",
+        fix=f"Set min_scale back to {reference:.3g}, or take the suggested anchors if there are any.",
+        source="TFOD anchor_generators/multiple_grid_anchor_generator.py; sweep of randomly placed squares",
     )
+
+
+def _min_scale(config: PipelineConfig | None) -> float | None:
+    """The min_scale that decides the scales of a config's anchors, if one does."""
+    if config is None:
+        return None
+    generator = config.message.model.ssd.anchor_generator
+    is_ssd = generator.HasField("ssd_anchor_generator") and not generator.ssd_anchor_generator.scales
+    return generator.ssd_anchor_generator.min_scale if is_ssd else None
 
 
 def _starved(evidence: Evidence) -> Finding | None:
     rows = _train(evidence)
     starved, total = (sum(getattr(row, name) for row in rows) for name in ("num_starved", "num_boxes"))
-    if not total or starved / total < SOME_STARVED:
+    if not total or starved / total < SOME_STARVED or not evidence.ssd.matcher.argmax_matcher.force_match_for_each_row:
         return None
     return Finding(
         name="starved_boxes",
@@ -155,7 +167,7 @@ def _piles(evidence: Evidence) -> Finding | None:
 
 def _few_mined(evidence: Evidence) -> Finding | None:
     facts = [mined for mined in evidence.anchors.mined if mined.split == TRAIN] if evidence.anchors else []
-    if not facts or not facts[0].num_positives:
+    if not facts or not facts[0].num_positives or not evidence.ssd.loss.HasField("hard_example_miner"):
         return None
     mined = facts[0]
     return Finding(
@@ -192,9 +204,9 @@ def _share(part: int, whole: int) -> str:
 
 
 ANCHOR_RULES = (
+    Rule(_low_min_scale, Reads.BOTH),
     Rule(_unmatched),
     Rule(_in_holes),
-    Rule(_inner_holes),
     Rule(_suggestion),
     Rule(_starved),
     Rule(_piles),

@@ -60,6 +60,7 @@ class ClassFacts:
     stripped                    boxes by reason (a box can have several): rules first, then the user's; no zeros
     num_on_unusable             boxes not stripped, on a photo that is not ok or is dropped
     num_truth                   ground-truth boxes: num_boxes - num_stripped - num_on_unusable
+    num_group_truth             those among them that are groups
     num_photos                  usable photos with a ground-truth box of the class
     sources                     boxes by source: SOURCES, then others by name
     flags                       by flag (is_occluded, …) the boxes that say yes, no and unknown
@@ -78,6 +79,7 @@ class ClassFacts:
     stripped: dict[str, int]
     num_on_unusable: int
     num_truth: int
+    num_group_truth: int
     num_photos: int
     sources: dict[str, int]
     flags: dict[str, dict[str, int]]
@@ -148,6 +150,7 @@ def _class_facts(boxes: pd.DataFrame, seen: Sightings, cells: Cells) -> tuple[Cl
         "stripped": _by_reason(boxes, codes, cells),
         "num_on_unusable": _num(codes[~stripped & ~is_usable], cells),
         "num_truth": _num(codes[~stripped & is_usable], cells),
+        "num_group_truth": _num(codes[~stripped & is_usable & (boxes["is_group_of"] == 1).to_numpy()], cells),
         "num_photos": seen.by_cell(seen.shown),
         "sources": tallies(boxes["source"], codes, _names(boxes["source"], SOURCES), len(cells)),
         "flags": _by_flag(boxes, codes, cells),

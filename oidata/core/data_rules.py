@@ -37,11 +37,12 @@ def _no_boxes(evidence: Evidence) -> Finding | None:
     listed = ", ".join(f"{facts.display_name} in {facts.split} ({facts.num_boxes:,} in the release)" for facts in empty)
     names = " and ".join(dict.fromkeys(facts.display_name for facts in empty))
     splits = {facts.split for facts in empty}
+    where = ", ".join(f"{facts.display_name} in {facts.split}" for facts in empty)
     return Finding(
         name="no_boxes",
         area=Area.DATA if TRAIN in splits else Area.METRIC,
-        severity=Severity.ERROR if splits & {TRAIN, VALIDATION} else Severity.WARNING,
-        what=f"{names} has no ground truth in {', '.join(split for split in evidence.splits if split in splits)}.",
+        severity=Severity.ERROR if splits & {TRAIN, VALIDATION} else Severity.INFO,
+        what=f"There is no ground truth of {where}.",
         evidence=f"{listed}.",
         effect="What has no train box is not learned; what has no validation or test box is not measured, and is left "
         "out of the mean or drags it down.",
@@ -52,9 +53,8 @@ def _no_boxes(evidence: Evidence) -> Finding | None:
 
 def _group_boxes(evidence: Evidence) -> Finding | None:
     classes = evidence.boxes(TRAIN)
-    kept = sum(facts.flags["is_group_of"]["yes"] - facts.stripped.get("group", 0) for facts in classes)
-    total = sum(facts.num_truth for facts in classes)
-    if kept <= 0 or not total:
+    kept, total = (sum(getattr(facts, name) for facts in classes) for name in ("num_group_truth", "num_truth"))
+    if not kept:
         return None
     return Finding(
         name="group_boxes",
@@ -117,7 +117,7 @@ def _unverified_pairs(evidence: Evidence) -> Finding | None:
         name="unverified_pairs",
         area=Area.DATA,
         severity=Severity.WARNING if worst >= MANY else Severity.INFO,
-        what="On many photos of one class nobody looked for the other.",
+        what="On some photos of one class nobody looked for the other.",
         evidence=f"{_listed_pairs(pairs)}.",
         effect="Open Images boxes a class exhaustively only where it was verified: an unboxed object of the other "
         "class trains as background.",
@@ -240,9 +240,8 @@ def _turned(evidence: Evidence) -> Finding | None:
         name="turned_photos",
         area=Area.DATA,
         severity=Severity.INFO,
-        what=f"{looks.num_turned:,} photos carry an EXIF orientation.",
-        evidence="Boxes fit the pixels as stored, as TensorFlow reads them; viewers turn the picture. "
-        f"{looks.num_rotated:,} photos have a Rotation in the release.",
+        what=f"{looks.num_turned:,} photos carry an EXIF orientation, {looks.num_rotated:,} a Rotation in the release.",
+        evidence="Boxes fit the pixels as stored, as TensorFlow reads them; viewers turn the picture.",
         effect="Boxes look misplaced in a viewer though they are right; training sees objects lying on their side.",
         fix="Leave them, or drop them if upright objects matter. Never let a tool turn the pixels without the boxes.",
         source="Exif 2.32, tag 0x0112; TensorFlow's decode_jpeg ignores it",
@@ -303,14 +302,14 @@ def _over_max_boxes(evidence: Evidence) -> Finding | None:
 
 def _no_validation(evidence: Evidence) -> Finding | None:
     facts = evidence.photos(VALIDATION)
-    if facts is None or facts.num_with_truth:
+    if VALIDATION not in evidence.absent_splits and (facts is None or facts.num_with_truth):
         return None
     return Finding(
         name="no_validation",
         area=Area.METRIC,
         severity=Severity.ERROR,
-        what="No validation photo has ground truth.",
-        evidence=f"{facts.num_usable:,} usable validation photos.",
+        what="No validation photo has ground truth." if facts else "The dataset has no validation split.",
+        evidence=f"{facts.num_usable if facts else 0:,} usable validation photos.",
         effect="Nothing tells when training begins to overfit.",
         fix="Fetch the validation split, or take photos from train.",
         source="oidata",
@@ -320,12 +319,12 @@ def _no_validation(evidence: Evidence) -> Finding | None:
 DATA_RULES = (
     Rule(_no_boxes),
     Rule(_no_validation),
+    Rule(_few_boxes),
     Rule(_group_boxes),
     Rule(_present_unboxed),
     Rule(_collateral),
     Rule(_leakage),
     Rule(_unverified_pairs),
-    Rule(_few_boxes),
     Rule(_imbalance),
     Rule(_twins),
     Rule(_over_max_boxes, Reads.DATA),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from oidata.core.findings import Severity, ranked
+from oidata.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from oidata.core.census import ClassFacts, DatasetFacts, PhotoFacts
     from oidata.core.findings import Finding
@@ -41,6 +42,8 @@ class Evidence:
     `nearest` is the reference config closest to `config`, None for another model's. `anchors` is None where the
     config is of no model whose anchors are known, `looks` where the photos are not there to be looked at,
     `num_workers` where nobody said. num_pile_boxes: train boxes that NMS would take for a neighbour of their class.
+    absent_splits: of train and validation those that the dataset does not have at all. unread_paths: local input paths
+    of the config at which there is no file; label_maps: by path, name by id, of those that are local and there.
     """
 
     classes: LabelMap
@@ -56,11 +59,14 @@ class Evidence:
     looks: LookFacts | None = None
     num_pile_boxes: int = 0
     num_workers: int | None = None
+    absent_splits: tuple[str, ...] = ()
+    unread_paths: tuple[str, ...] = ()
+    label_maps: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
 
     @property
     def is_reference(self) -> bool:
         """Whether the config is a reference config itself, rather than one that somebody trains with."""
-        return self.nearest is not None and self.config.name == self.nearest.name
+        return self.nearest is not None and self.config.message == self.nearest.message
 
     @property
     def train(self) -> TrainConfig:
@@ -92,14 +98,17 @@ class Evidence:
 
     @property
     def num_train_photos(self) -> int:
-        """Usable train photos with ground truth: those that positives come from."""
+        """Usable train photos, those without ground truth too: a step of training takes any of them."""
         facts = self.photos(TRAIN)
-        return facts.num_with_truth if facts else 0
+        return facts.num_usable if facts else 0
 
 
 def nms_iou(config: PipelineConfig) -> float:
-    """The IoU at which the config's SSD suppresses a detection for another of its class."""
-    return config.message.model.ssd.post_processing.batch_non_max_suppression.iou_threshold
+    """The IoU at which the config's SSD suppresses a detection for another of its class. ConfigError if it is none."""
+    iou = config.message.model.ssd.post_processing.batch_non_max_suppression.iou_threshold
+    if not 0 <= iou <= 1:
+        raise ConfigError(f"{config.name} has iou_threshold {iou:g} in post_processing.", "Set it from 0 to 1.")
+    return iou
 
 
 class Reads(StrEnum):

@@ -57,7 +57,7 @@ class Finding:
 class Verdict:
     """Is it the dataset or the hyperparameters, and what first: `answer` is one word for machines, `text` a paragraph.
 
-    `answer` is dataset, hyperparameters, both, metric or neither.
+    `answer` is dataset, hyperparameters, both, metric, neither, or (without the train split) unknown.
     """
 
     answer: str
@@ -69,6 +69,7 @@ _OPENINGS = {
     "dataset": "It is the dataset more than the hyperparameters.",
     "hyperparameters": "It is the hyperparameters more than the dataset.",
     "metric": "It is neither the dataset nor the hyperparameters so much as the metric.",
+    "unknown": "Train was not audited, so nothing can be said of the dataset or the hyperparameters.",
     "neither": "Neither the dataset nor the hyperparameters stand in the way, as far as can be seen before training.",
 }
 _HYPERPARAMETERS = (Area.ANCHORS, Area.TRAINING)
@@ -86,11 +87,15 @@ def reaches(findings: Iterable[Finding], severity: Severity) -> bool:
     return any(finding.severity.rank <= severity.rank for finding in findings)
 
 
-def verdict(findings: Sequence[Finding]) -> Verdict:
-    """Dataset or hyperparameters, and what first. Information accuses nobody; the worst finding of a side decides."""
+def verdict(findings: Sequence[Finding], *, has_train: bool = True) -> Verdict:
+    """Dataset or hyperparameters, and what first. Information accuses nobody; the worst finding of a side decides.
+
+    Without the train split there is no answer.
+    """
     serious = [finding for finding in ranked(findings) if finding.severity != Severity.INFO]
-    answer = _answer(serious)
-    sentences = [_OPENINGS[answer], *(_worst_of(area, serious) for area in Area), _steps(serious)]
+    answer = _answer(serious) if has_train else "unknown"
+    areas = Area if has_train else (Area.METRIC,)
+    sentences = [_OPENINGS[answer], *(_worst_of(area, serious) for area in areas), _steps(serious)]
     return Verdict(answer, " ".join(sentence for sentence in sentences if sentence))
 
 

@@ -7,8 +7,10 @@ from oidata.core.findings import Area, Finding, Severity
 
 # With so few boxes of a class, one found or missed moves its recall by a point or more.
 FEW_TO_MEASURE = 100
-# Group boxes are worth a word from one in a hundred on; from one in ten they decide the metric.
+# Group boxes are worth a word from one in a hundred on: as much as a point of recall.
 SOME_GROUPS = 0.01
+# Fewer do not move a metric by more than its noise.
+FEW_GROUPS = 5
 
 
 def _few_to_measure(evidence: Evidence) -> Finding | None:
@@ -41,8 +43,8 @@ def _groups_as_objects(evidence: Evidence) -> Finding | None:
         return None
     classes = evidence.boxes(VALIDATION)
     groups, total = sum(facts.flags["is_group_of"]["yes"] for facts in classes), sum(f.num_boxes for f in classes)
-    stripped = sum(facts.stripped.get("group", 0) for facts in classes)
-    if not total or groups / total < SOME_GROUPS:
+    kept = sum(facts.num_group_truth for facts in classes)
+    if groups < FEW_GROUPS or groups / total < SOME_GROUPS:
         return None
     named = ", ".join(sets) or "absent, which means coco_detection_metrics"
     return Finding(
@@ -51,7 +53,7 @@ def _groups_as_objects(evidence: Evidence) -> Finding | None:
         severity=Severity.WARNING,
         what="The metric takes no account of group boxes.",
         evidence=f"metrics_set is {named}; {groups:,} of {total:,} validation boxes ({groups / total:.1%}) are groups, "
-        f"of which {stripped:,} are stripped.",
+        f"of which {kept:,} are kept as ground truth.",
         effect="A kept group counts as one object that hardly any detection matches; a dropped one turns every "
         "detection in it into a false positive. mAP is too low either way.",
         fix='Set eval_config.metrics_set: "open_images_V2_detection_metrics".',

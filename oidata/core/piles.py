@@ -12,6 +12,7 @@ from oidata.core.tables import COORDINATES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_TOUCHING = 1e-6
 _SLACK = 1e-6
 """More than the rounding of a float32 coordinate in [0, 1], so that no pair is passed over."""
 
@@ -33,7 +34,7 @@ def close_pairs(truth: pd.DataFrame, min_iou: float) -> tuple[np.ndarray, np.nda
 
 def num_suppressed(truth: pd.DataFrame, min_iou: float) -> int:
     """How many boxes non-maximum suppression at `min_iou` would take for a neighbour of their class in the photo."""
-    one, other, _ = close_pairs(truth, min_iou)
+    one, other, _ = close_pairs(truth, max(min_iou, _TOUCHING))  # at 0 any overlap is one too many
     mids = truth["mid"].to_numpy()
     alike = mids[one] == mids[other]
     return len(np.unique(np.concatenate((one[alike], other[alike]))))

@@ -100,20 +100,21 @@ def differences(config: PipelineConfig, other: PipelineConfig) -> tuple[Differen
     )
 
 
-def nearest(config: PipelineConfig, references: Sequence[PipelineConfig]) -> PipelineConfig:
-    """The reference that `config` was most likely made from.
+def nearest(config: PipelineConfig, references: Sequence[PipelineConfig]) -> PipelineConfig | None:
+    """The reference that `config` was most likely made from; None if none has its architecture.
 
-    It is the one of its architecture, if there is any, that has the fewest differences in `model` and `train_config`,
-    but for what depends on the data (the number of classes, the checkpoint to start from); of several the one with
-    the fewest differences in all, then the first.
+    It is the one that has the fewest differences in `model` and `train_config`, but for what depends on the data (the
+    number of classes, the checkpoint to start from); of several the one with the fewest differences in all, then the
+    first.
     """
+    same = [reference for reference in references if reference.architecture == config.architecture]
 
-    def distance(reference: PipelineConfig) -> tuple[bool, int, int]:
+    def distance(reference: PipelineConfig) -> tuple[int, int]:
         paths = [each.path for each in differences(config, reference)]
         counted = [path for path in paths if _OF_THE_DETECTOR.match(path) and not _OF_THE_DATA.match(path)]
-        return reference.architecture != config.architecture, len(counted), len(paths)
+        return len(counted), len(paths)
 
-    return min(references, key=distance)
+    return min(same, key=distance, default=None)
 
 
 def with_values(config: PipelineConfig, values: Mapping[str, Value | None], name: str) -> PipelineConfig:

@@ -25,7 +25,6 @@ class InputType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     INPUT_DEFAULT: _ClassVar[InputType]
     TF_EXAMPLE: _ClassVar[InputType]
     TF_SEQUENCE_EXAMPLE: _ClassVar[InputType]
-
 BILINEAR: ResizeType
 NEAREST_NEIGHBOR: ResizeType
 BICUBIC: ResizeType
@@ -51,15 +50,7 @@ class TrainEvalPipelineConfig(_message.Message):
     eval_config: EvalConfig
     eval_input_reader: _containers.RepeatedCompositeFieldContainer[InputReader]
     graph_rewriter: GraphRewriter
-    def __init__(
-        self,
-        model: _Optional[_Union[DetectionModel, _Mapping]] = ...,
-        train_config: _Optional[_Union[TrainConfig, _Mapping]] = ...,
-        train_input_reader: _Optional[_Union[InputReader, _Mapping]] = ...,
-        eval_config: _Optional[_Union[EvalConfig, _Mapping]] = ...,
-        eval_input_reader: _Optional[_Iterable[_Union[InputReader, _Mapping]]] = ...,
-        graph_rewriter: _Optional[_Union[GraphRewriter, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, model: _Optional[_Union[DetectionModel, _Mapping]] = ..., train_config: _Optional[_Union[TrainConfig, _Mapping]] = ..., train_input_reader: _Optional[_Union[InputReader, _Mapping]] = ..., eval_config: _Optional[_Union[EvalConfig, _Mapping]] = ..., eval_input_reader: _Optional[_Iterable[_Union[InputReader, _Mapping]]] = ..., graph_rewriter: _Optional[_Union[GraphRewriter, _Mapping]] = ...) -> None: ...
 
 class DetectionModel(_message.Message):
     __slots__ = ("faster_rcnn", "ssd", "experimental_model", "center_net")
@@ -71,13 +62,7 @@ class DetectionModel(_message.Message):
     ssd: Ssd
     experimental_model: ExperimentalModel
     center_net: CenterNet
-    def __init__(
-        self,
-        faster_rcnn: _Optional[_Union[FasterRcnn, _Mapping]] = ...,
-        ssd: _Optional[_Union[Ssd, _Mapping]] = ...,
-        experimental_model: _Optional[_Union[ExperimentalModel, _Mapping]] = ...,
-        center_net: _Optional[_Union[CenterNet, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, faster_rcnn: _Optional[_Union[FasterRcnn, _Mapping]] = ..., ssd: _Optional[_Union[Ssd, _Mapping]] = ..., experimental_model: _Optional[_Union[ExperimentalModel, _Mapping]] = ..., center_net: _Optional[_Union[CenterNet, _Mapping]] = ...) -> None: ...
 
 class ExperimentalModel(_message.Message):
     __slots__ = ("name",)
@@ -86,33 +71,7 @@ class ExperimentalModel(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class Ssd(_message.Message):
-    __slots__ = (
-        "num_classes",
-        "image_resizer",
-        "feature_extractor",
-        "box_coder",
-        "matcher",
-        "similarity_calculator",
-        "box_predictor",
-        "anchor_generator",
-        "post_processing",
-        "normalize_loss_by_num_matches",
-        "loss",
-        "encode_background_as_zeros",
-        "negative_class_weight",
-        "normalize_loc_loss_by_codesize",
-        "inplace_batchnorm_update",
-        "freeze_batchnorm",
-        "weight_regression_loss_by_score",
-        "use_expected_classification_loss_under_sampling",
-        "min_num_negative_samples",
-        "desired_negative_sampling_ratio",
-        "add_background_class",
-        "use_confidences_as_targets",
-        "implicit_example_weight",
-        "explicit_background_class",
-        "return_raw_detections_during_predict",
-    )
+    __slots__ = ("num_classes", "image_resizer", "feature_extractor", "box_coder", "matcher", "similarity_calculator", "box_predictor", "anchor_generator", "post_processing", "normalize_loss_by_num_matches", "loss", "encode_background_as_zeros", "negative_class_weight", "normalize_loc_loss_by_codesize", "inplace_batchnorm_update", "freeze_batchnorm", "weight_regression_loss_by_score", "use_expected_classification_loss_under_sampling", "min_num_negative_samples", "desired_negative_sampling_ratio", "add_background_class", "use_confidences_as_targets", "implicit_example_weight", "explicit_background_class", "return_raw_detections_during_predict")
     NUM_CLASSES_FIELD_NUMBER: _ClassVar[int]
     IMAGE_RESIZER_FIELD_NUMBER: _ClassVar[int]
     FEATURE_EXTRACTOR_FIELD_NUMBER: _ClassVar[int]
@@ -163,51 +122,10 @@ class Ssd(_message.Message):
     implicit_example_weight: float
     explicit_background_class: bool
     return_raw_detections_during_predict: bool
-    def __init__(
-        self,
-        num_classes: _Optional[int] = ...,
-        image_resizer: _Optional[_Union[ImageResizer, _Mapping]] = ...,
-        feature_extractor: _Optional[_Union[SsdFeatureExtractor, _Mapping]] = ...,
-        box_coder: _Optional[_Union[BoxCoder, _Mapping]] = ...,
-        matcher: _Optional[_Union[Matcher, _Mapping]] = ...,
-        similarity_calculator: _Optional[_Union[RegionSimilarityCalculator, _Mapping]] = ...,
-        box_predictor: _Optional[_Union[BoxPredictor, _Mapping]] = ...,
-        anchor_generator: _Optional[_Union[AnchorGenerator, _Mapping]] = ...,
-        post_processing: _Optional[_Union[PostProcessing, _Mapping]] = ...,
-        normalize_loss_by_num_matches: _Optional[bool] = ...,
-        loss: _Optional[_Union[Loss, _Mapping]] = ...,
-        encode_background_as_zeros: _Optional[bool] = ...,
-        negative_class_weight: _Optional[float] = ...,
-        normalize_loc_loss_by_codesize: _Optional[bool] = ...,
-        inplace_batchnorm_update: _Optional[bool] = ...,
-        freeze_batchnorm: _Optional[bool] = ...,
-        weight_regression_loss_by_score: _Optional[bool] = ...,
-        use_expected_classification_loss_under_sampling: _Optional[bool] = ...,
-        min_num_negative_samples: _Optional[float] = ...,
-        desired_negative_sampling_ratio: _Optional[float] = ...,
-        add_background_class: _Optional[bool] = ...,
-        use_confidences_as_targets: _Optional[bool] = ...,
-        implicit_example_weight: _Optional[float] = ...,
-        explicit_background_class: _Optional[bool] = ...,
-        return_raw_detections_during_predict: _Optional[bool] = ...,
-    ) -> None: ...
+    def __init__(self, num_classes: _Optional[int] = ..., image_resizer: _Optional[_Union[ImageResizer, _Mapping]] = ..., feature_extractor: _Optional[_Union[SsdFeatureExtractor, _Mapping]] = ..., box_coder: _Optional[_Union[BoxCoder, _Mapping]] = ..., matcher: _Optional[_Union[Matcher, _Mapping]] = ..., similarity_calculator: _Optional[_Union[RegionSimilarityCalculator, _Mapping]] = ..., box_predictor: _Optional[_Union[BoxPredictor, _Mapping]] = ..., anchor_generator: _Optional[_Union[AnchorGenerator, _Mapping]] = ..., post_processing: _Optional[_Union[PostProcessing, _Mapping]] = ..., normalize_loss_by_num_matches: _Optional[bool] = ..., loss: _Optional[_Union[Loss, _Mapping]] = ..., encode_background_as_zeros: _Optional[bool] = ..., negative_class_weight: _Optional[float] = ..., normalize_loc_loss_by_codesize: _Optional[bool] = ..., inplace_batchnorm_update: _Optional[bool] = ..., freeze_batchnorm: _Optional[bool] = ..., weight_regression_loss_by_score: _Optional[bool] = ..., use_expected_classification_loss_under_sampling: _Optional[bool] = ..., min_num_negative_samples: _Optional[float] = ..., desired_negative_sampling_ratio: _Optional[float] = ..., add_background_class: _Optional[bool] = ..., use_confidences_as_targets: _Optional[bool] = ..., implicit_example_weight: _Optional[float] = ..., explicit_background_class: _Optional[bool] = ..., return_raw_detections_during_predict: _Optional[bool] = ...) -> None: ...
 
 class SsdFeatureExtractor(_message.Message):
-    __slots__ = (
-        "type",
-        "depth_multiplier",
-        "min_depth",
-        "conv_hyperparams",
-        "pad_to_multiple",
-        "batch_norm_trainable",
-        "use_explicit_padding",
-        "use_depthwise",
-        "override_base_feature_extractor_hyperparams",
-        "fpn",
-        "bifpn",
-        "replace_preprocessor_with_placeholder",
-        "num_layers",
-    )
+    __slots__ = ("type", "depth_multiplier", "min_depth", "conv_hyperparams", "pad_to_multiple", "batch_norm_trainable", "use_explicit_padding", "use_depthwise", "override_base_feature_extractor_hyperparams", "fpn", "bifpn", "replace_preprocessor_with_placeholder", "num_layers")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     DEPTH_MULTIPLIER_FIELD_NUMBER: _ClassVar[int]
     MIN_DEPTH_FIELD_NUMBER: _ClassVar[int]
@@ -234,22 +152,7 @@ class SsdFeatureExtractor(_message.Message):
     bifpn: BidirectionalFeaturePyramidNetworks
     replace_preprocessor_with_placeholder: bool
     num_layers: int
-    def __init__(
-        self,
-        type: _Optional[str] = ...,
-        depth_multiplier: _Optional[float] = ...,
-        min_depth: _Optional[int] = ...,
-        conv_hyperparams: _Optional[_Union[Hyperparams, _Mapping]] = ...,
-        pad_to_multiple: _Optional[int] = ...,
-        batch_norm_trainable: _Optional[bool] = ...,
-        use_explicit_padding: _Optional[bool] = ...,
-        use_depthwise: _Optional[bool] = ...,
-        override_base_feature_extractor_hyperparams: _Optional[bool] = ...,
-        fpn: _Optional[_Union[FeaturePyramidNetworks, _Mapping]] = ...,
-        bifpn: _Optional[_Union[BidirectionalFeaturePyramidNetworks, _Mapping]] = ...,
-        replace_preprocessor_with_placeholder: _Optional[bool] = ...,
-        num_layers: _Optional[int] = ...,
-    ) -> None: ...
+    def __init__(self, type: _Optional[str] = ..., depth_multiplier: _Optional[float] = ..., min_depth: _Optional[int] = ..., conv_hyperparams: _Optional[_Union[Hyperparams, _Mapping]] = ..., pad_to_multiple: _Optional[int] = ..., batch_norm_trainable: _Optional[bool] = ..., use_explicit_padding: _Optional[bool] = ..., use_depthwise: _Optional[bool] = ..., override_base_feature_extractor_hyperparams: _Optional[bool] = ..., fpn: _Optional[_Union[FeaturePyramidNetworks, _Mapping]] = ..., bifpn: _Optional[_Union[BidirectionalFeaturePyramidNetworks, _Mapping]] = ..., replace_preprocessor_with_placeholder: _Optional[bool] = ..., num_layers: _Optional[int] = ...) -> None: ...
 
 class FeaturePyramidNetworks(_message.Message):
     __slots__ = ("min_level", "max_level", "additional_layer_depth")
@@ -259,12 +162,7 @@ class FeaturePyramidNetworks(_message.Message):
     min_level: int
     max_level: int
     additional_layer_depth: int
-    def __init__(
-        self,
-        min_level: _Optional[int] = ...,
-        max_level: _Optional[int] = ...,
-        additional_layer_depth: _Optional[int] = ...,
-    ) -> None: ...
+    def __init__(self, min_level: _Optional[int] = ..., max_level: _Optional[int] = ..., additional_layer_depth: _Optional[int] = ...) -> None: ...
 
 class BidirectionalFeaturePyramidNetworks(_message.Message):
     __slots__ = ("min_level", "max_level", "num_iterations", "num_filters", "combine_method")
@@ -278,47 +176,10 @@ class BidirectionalFeaturePyramidNetworks(_message.Message):
     num_iterations: int
     num_filters: int
     combine_method: str
-    def __init__(
-        self,
-        min_level: _Optional[int] = ...,
-        max_level: _Optional[int] = ...,
-        num_iterations: _Optional[int] = ...,
-        num_filters: _Optional[int] = ...,
-        combine_method: _Optional[str] = ...,
-    ) -> None: ...
+    def __init__(self, min_level: _Optional[int] = ..., max_level: _Optional[int] = ..., num_iterations: _Optional[int] = ..., num_filters: _Optional[int] = ..., combine_method: _Optional[str] = ...) -> None: ...
 
 class FasterRcnn(_message.Message):
-    __slots__ = (
-        "number_of_stages",
-        "num_classes",
-        "image_resizer",
-        "feature_extractor",
-        "first_stage_anchor_generator",
-        "first_stage_atrous_rate",
-        "first_stage_box_predictor_conv_hyperparams",
-        "first_stage_box_predictor_kernel_size",
-        "first_stage_box_predictor_depth",
-        "first_stage_minibatch_size",
-        "first_stage_positive_balance_fraction",
-        "first_stage_nms_score_threshold",
-        "first_stage_nms_iou_threshold",
-        "first_stage_max_proposals",
-        "first_stage_localization_loss_weight",
-        "first_stage_objectness_loss_weight",
-        "initial_crop_size",
-        "maxpool_kernel_size",
-        "maxpool_stride",
-        "second_stage_box_predictor",
-        "second_stage_batch_size",
-        "second_stage_balance_fraction",
-        "second_stage_post_processing",
-        "second_stage_localization_loss_weight",
-        "second_stage_classification_loss_weight",
-        "second_stage_mask_prediction_loss_weight",
-        "hard_example_miner",
-        "second_stage_classification_loss",
-        "inplace_batchnorm_update",
-    )
+    __slots__ = ("number_of_stages", "num_classes", "image_resizer", "feature_extractor", "first_stage_anchor_generator", "first_stage_atrous_rate", "first_stage_box_predictor_conv_hyperparams", "first_stage_box_predictor_kernel_size", "first_stage_box_predictor_depth", "first_stage_minibatch_size", "first_stage_positive_balance_fraction", "first_stage_nms_score_threshold", "first_stage_nms_iou_threshold", "first_stage_max_proposals", "first_stage_localization_loss_weight", "first_stage_objectness_loss_weight", "initial_crop_size", "maxpool_kernel_size", "maxpool_stride", "second_stage_box_predictor", "second_stage_batch_size", "second_stage_balance_fraction", "second_stage_post_processing", "second_stage_localization_loss_weight", "second_stage_classification_loss_weight", "second_stage_mask_prediction_loss_weight", "hard_example_miner", "second_stage_classification_loss", "inplace_batchnorm_update")
     NUMBER_OF_STAGES_FIELD_NUMBER: _ClassVar[int]
     NUM_CLASSES_FIELD_NUMBER: _ClassVar[int]
     IMAGE_RESIZER_FIELD_NUMBER: _ClassVar[int]
@@ -377,38 +238,7 @@ class FasterRcnn(_message.Message):
     hard_example_miner: HardExampleMiner
     second_stage_classification_loss: ClassificationLoss
     inplace_batchnorm_update: bool
-    def __init__(
-        self,
-        number_of_stages: _Optional[int] = ...,
-        num_classes: _Optional[int] = ...,
-        image_resizer: _Optional[_Union[ImageResizer, _Mapping]] = ...,
-        feature_extractor: _Optional[_Union[FasterRcnnFeatureExtractor, _Mapping]] = ...,
-        first_stage_anchor_generator: _Optional[_Union[AnchorGenerator, _Mapping]] = ...,
-        first_stage_atrous_rate: _Optional[int] = ...,
-        first_stage_box_predictor_conv_hyperparams: _Optional[_Union[Hyperparams, _Mapping]] = ...,
-        first_stage_box_predictor_kernel_size: _Optional[int] = ...,
-        first_stage_box_predictor_depth: _Optional[int] = ...,
-        first_stage_minibatch_size: _Optional[int] = ...,
-        first_stage_positive_balance_fraction: _Optional[float] = ...,
-        first_stage_nms_score_threshold: _Optional[float] = ...,
-        first_stage_nms_iou_threshold: _Optional[float] = ...,
-        first_stage_max_proposals: _Optional[int] = ...,
-        first_stage_localization_loss_weight: _Optional[float] = ...,
-        first_stage_objectness_loss_weight: _Optional[float] = ...,
-        initial_crop_size: _Optional[int] = ...,
-        maxpool_kernel_size: _Optional[int] = ...,
-        maxpool_stride: _Optional[int] = ...,
-        second_stage_box_predictor: _Optional[_Union[BoxPredictor, _Mapping]] = ...,
-        second_stage_batch_size: _Optional[int] = ...,
-        second_stage_balance_fraction: _Optional[float] = ...,
-        second_stage_post_processing: _Optional[_Union[PostProcessing, _Mapping]] = ...,
-        second_stage_localization_loss_weight: _Optional[float] = ...,
-        second_stage_classification_loss_weight: _Optional[float] = ...,
-        second_stage_mask_prediction_loss_weight: _Optional[float] = ...,
-        hard_example_miner: _Optional[_Union[HardExampleMiner, _Mapping]] = ...,
-        second_stage_classification_loss: _Optional[_Union[ClassificationLoss, _Mapping]] = ...,
-        inplace_batchnorm_update: _Optional[bool] = ...,
-    ) -> None: ...
+    def __init__(self, number_of_stages: _Optional[int] = ..., num_classes: _Optional[int] = ..., image_resizer: _Optional[_Union[ImageResizer, _Mapping]] = ..., feature_extractor: _Optional[_Union[FasterRcnnFeatureExtractor, _Mapping]] = ..., first_stage_anchor_generator: _Optional[_Union[AnchorGenerator, _Mapping]] = ..., first_stage_atrous_rate: _Optional[int] = ..., first_stage_box_predictor_conv_hyperparams: _Optional[_Union[Hyperparams, _Mapping]] = ..., first_stage_box_predictor_kernel_size: _Optional[int] = ..., first_stage_box_predictor_depth: _Optional[int] = ..., first_stage_minibatch_size: _Optional[int] = ..., first_stage_positive_balance_fraction: _Optional[float] = ..., first_stage_nms_score_threshold: _Optional[float] = ..., first_stage_nms_iou_threshold: _Optional[float] = ..., first_stage_max_proposals: _Optional[int] = ..., first_stage_localization_loss_weight: _Optional[float] = ..., first_stage_objectness_loss_weight: _Optional[float] = ..., initial_crop_size: _Optional[int] = ..., maxpool_kernel_size: _Optional[int] = ..., maxpool_stride: _Optional[int] = ..., second_stage_box_predictor: _Optional[_Union[BoxPredictor, _Mapping]] = ..., second_stage_batch_size: _Optional[int] = ..., second_stage_balance_fraction: _Optional[float] = ..., second_stage_post_processing: _Optional[_Union[PostProcessing, _Mapping]] = ..., second_stage_localization_loss_weight: _Optional[float] = ..., second_stage_classification_loss_weight: _Optional[float] = ..., second_stage_mask_prediction_loss_weight: _Optional[float] = ..., hard_example_miner: _Optional[_Union[HardExampleMiner, _Mapping]] = ..., second_stage_classification_loss: _Optional[_Union[ClassificationLoss, _Mapping]] = ..., inplace_batchnorm_update: _Optional[bool] = ...) -> None: ...
 
 class FasterRcnnFeatureExtractor(_message.Message):
     __slots__ = ("type", "first_stage_features_stride", "batch_norm_trainable")
@@ -418,12 +248,7 @@ class FasterRcnnFeatureExtractor(_message.Message):
     type: str
     first_stage_features_stride: int
     batch_norm_trainable: bool
-    def __init__(
-        self,
-        type: _Optional[str] = ...,
-        first_stage_features_stride: _Optional[int] = ...,
-        batch_norm_trainable: _Optional[bool] = ...,
-    ) -> None: ...
+    def __init__(self, type: _Optional[str] = ..., first_stage_features_stride: _Optional[int] = ..., batch_norm_trainable: _Optional[bool] = ...) -> None: ...
 
 class CenterNet(_message.Message):
     __slots__ = ("num_classes", "image_resizer")
@@ -431,18 +256,10 @@ class CenterNet(_message.Message):
     IMAGE_RESIZER_FIELD_NUMBER: _ClassVar[int]
     num_classes: int
     image_resizer: ImageResizer
-    def __init__(
-        self, num_classes: _Optional[int] = ..., image_resizer: _Optional[_Union[ImageResizer, _Mapping]] = ...
-    ) -> None: ...
+    def __init__(self, num_classes: _Optional[int] = ..., image_resizer: _Optional[_Union[ImageResizer, _Mapping]] = ...) -> None: ...
 
 class ImageResizer(_message.Message):
-    __slots__ = (
-        "keep_aspect_ratio_resizer",
-        "fixed_shape_resizer",
-        "identity_resizer",
-        "conditional_shape_resizer",
-        "pad_to_multiple_resizer",
-    )
+    __slots__ = ("keep_aspect_ratio_resizer", "fixed_shape_resizer", "identity_resizer", "conditional_shape_resizer", "pad_to_multiple_resizer")
     KEEP_ASPECT_RATIO_RESIZER_FIELD_NUMBER: _ClassVar[int]
     FIXED_SHAPE_RESIZER_FIELD_NUMBER: _ClassVar[int]
     IDENTITY_RESIZER_FIELD_NUMBER: _ClassVar[int]
@@ -453,24 +270,10 @@ class ImageResizer(_message.Message):
     identity_resizer: IdentityResizer
     conditional_shape_resizer: ConditionalShapeResizer
     pad_to_multiple_resizer: PadToMultipleResizer
-    def __init__(
-        self,
-        keep_aspect_ratio_resizer: _Optional[_Union[KeepAspectRatioResizer, _Mapping]] = ...,
-        fixed_shape_resizer: _Optional[_Union[FixedShapeResizer, _Mapping]] = ...,
-        identity_resizer: _Optional[_Union[IdentityResizer, _Mapping]] = ...,
-        conditional_shape_resizer: _Optional[_Union[ConditionalShapeResizer, _Mapping]] = ...,
-        pad_to_multiple_resizer: _Optional[_Union[PadToMultipleResizer, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, keep_aspect_ratio_resizer: _Optional[_Union[KeepAspectRatioResizer, _Mapping]] = ..., fixed_shape_resizer: _Optional[_Union[FixedShapeResizer, _Mapping]] = ..., identity_resizer: _Optional[_Union[IdentityResizer, _Mapping]] = ..., conditional_shape_resizer: _Optional[_Union[ConditionalShapeResizer, _Mapping]] = ..., pad_to_multiple_resizer: _Optional[_Union[PadToMultipleResizer, _Mapping]] = ...) -> None: ...
 
 class KeepAspectRatioResizer(_message.Message):
-    __slots__ = (
-        "min_dimension",
-        "max_dimension",
-        "resize_method",
-        "pad_to_max_dimension",
-        "convert_to_grayscale",
-        "per_channel_pad_value",
-    )
+    __slots__ = ("min_dimension", "max_dimension", "resize_method", "pad_to_max_dimension", "convert_to_grayscale", "per_channel_pad_value")
     MIN_DIMENSION_FIELD_NUMBER: _ClassVar[int]
     MAX_DIMENSION_FIELD_NUMBER: _ClassVar[int]
     RESIZE_METHOD_FIELD_NUMBER: _ClassVar[int]
@@ -483,15 +286,7 @@ class KeepAspectRatioResizer(_message.Message):
     pad_to_max_dimension: bool
     convert_to_grayscale: bool
     per_channel_pad_value: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(
-        self,
-        min_dimension: _Optional[int] = ...,
-        max_dimension: _Optional[int] = ...,
-        resize_method: _Optional[_Union[ResizeType, str]] = ...,
-        pad_to_max_dimension: _Optional[bool] = ...,
-        convert_to_grayscale: _Optional[bool] = ...,
-        per_channel_pad_value: _Optional[_Iterable[float]] = ...,
-    ) -> None: ...
+    def __init__(self, min_dimension: _Optional[int] = ..., max_dimension: _Optional[int] = ..., resize_method: _Optional[_Union[ResizeType, str]] = ..., pad_to_max_dimension: _Optional[bool] = ..., convert_to_grayscale: _Optional[bool] = ..., per_channel_pad_value: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class FixedShapeResizer(_message.Message):
     __slots__ = ("height", "width", "resize_method", "convert_to_grayscale")
@@ -503,13 +298,7 @@ class FixedShapeResizer(_message.Message):
     width: int
     resize_method: ResizeType
     convert_to_grayscale: bool
-    def __init__(
-        self,
-        height: _Optional[int] = ...,
-        width: _Optional[int] = ...,
-        resize_method: _Optional[_Union[ResizeType, str]] = ...,
-        convert_to_grayscale: _Optional[bool] = ...,
-    ) -> None: ...
+    def __init__(self, height: _Optional[int] = ..., width: _Optional[int] = ..., resize_method: _Optional[_Union[ResizeType, str]] = ..., convert_to_grayscale: _Optional[bool] = ...) -> None: ...
 
 class IdentityResizer(_message.Message):
     __slots__ = ()
@@ -522,7 +311,6 @@ class ConditionalShapeResizer(_message.Message):
         INVALID: _ClassVar[ConditionalShapeResizer.ResizeCondition]
         GREATER: _ClassVar[ConditionalShapeResizer.ResizeCondition]
         SMALLER: _ClassVar[ConditionalShapeResizer.ResizeCondition]
-
     INVALID: ConditionalShapeResizer.ResizeCondition
     GREATER: ConditionalShapeResizer.ResizeCondition
     SMALLER: ConditionalShapeResizer.ResizeCondition
@@ -534,13 +322,7 @@ class ConditionalShapeResizer(_message.Message):
     size_threshold: int
     resize_method: ResizeType
     convert_to_grayscale: bool
-    def __init__(
-        self,
-        condition: _Optional[_Union[ConditionalShapeResizer.ResizeCondition, str]] = ...,
-        size_threshold: _Optional[int] = ...,
-        resize_method: _Optional[_Union[ResizeType, str]] = ...,
-        convert_to_grayscale: _Optional[bool] = ...,
-    ) -> None: ...
+    def __init__(self, condition: _Optional[_Union[ConditionalShapeResizer.ResizeCondition, str]] = ..., size_threshold: _Optional[int] = ..., resize_method: _Optional[_Union[ResizeType, str]] = ..., convert_to_grayscale: _Optional[bool] = ...) -> None: ...
 
 class PadToMultipleResizer(_message.Message):
     __slots__ = ("multiple", "convert_to_grayscale")
@@ -551,12 +333,7 @@ class PadToMultipleResizer(_message.Message):
     def __init__(self, multiple: _Optional[int] = ..., convert_to_grayscale: _Optional[bool] = ...) -> None: ...
 
 class AnchorGenerator(_message.Message):
-    __slots__ = (
-        "grid_anchor_generator",
-        "ssd_anchor_generator",
-        "multiscale_anchor_generator",
-        "flexible_grid_anchor_generator",
-    )
+    __slots__ = ("grid_anchor_generator", "ssd_anchor_generator", "multiscale_anchor_generator", "flexible_grid_anchor_generator")
     GRID_ANCHOR_GENERATOR_FIELD_NUMBER: _ClassVar[int]
     SSD_ANCHOR_GENERATOR_FIELD_NUMBER: _ClassVar[int]
     MULTISCALE_ANCHOR_GENERATOR_FIELD_NUMBER: _ClassVar[int]
@@ -565,25 +342,10 @@ class AnchorGenerator(_message.Message):
     ssd_anchor_generator: SsdAnchorGenerator
     multiscale_anchor_generator: MultiscaleAnchorGenerator
     flexible_grid_anchor_generator: FlexibleGridAnchorGenerator
-    def __init__(
-        self,
-        grid_anchor_generator: _Optional[_Union[GridAnchorGenerator, _Mapping]] = ...,
-        ssd_anchor_generator: _Optional[_Union[SsdAnchorGenerator, _Mapping]] = ...,
-        multiscale_anchor_generator: _Optional[_Union[MultiscaleAnchorGenerator, _Mapping]] = ...,
-        flexible_grid_anchor_generator: _Optional[_Union[FlexibleGridAnchorGenerator, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, grid_anchor_generator: _Optional[_Union[GridAnchorGenerator, _Mapping]] = ..., ssd_anchor_generator: _Optional[_Union[SsdAnchorGenerator, _Mapping]] = ..., multiscale_anchor_generator: _Optional[_Union[MultiscaleAnchorGenerator, _Mapping]] = ..., flexible_grid_anchor_generator: _Optional[_Union[FlexibleGridAnchorGenerator, _Mapping]] = ...) -> None: ...
 
 class GridAnchorGenerator(_message.Message):
-    __slots__ = (
-        "height",
-        "width",
-        "height_stride",
-        "width_stride",
-        "height_offset",
-        "width_offset",
-        "scales",
-        "aspect_ratios",
-    )
+    __slots__ = ("height", "width", "height_stride", "width_stride", "height_offset", "width_offset", "scales", "aspect_ratios")
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_STRIDE_FIELD_NUMBER: _ClassVar[int]
@@ -600,34 +362,10 @@ class GridAnchorGenerator(_message.Message):
     width_offset: int
     scales: _containers.RepeatedScalarFieldContainer[float]
     aspect_ratios: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(
-        self,
-        height: _Optional[int] = ...,
-        width: _Optional[int] = ...,
-        height_stride: _Optional[int] = ...,
-        width_stride: _Optional[int] = ...,
-        height_offset: _Optional[int] = ...,
-        width_offset: _Optional[int] = ...,
-        scales: _Optional[_Iterable[float]] = ...,
-        aspect_ratios: _Optional[_Iterable[float]] = ...,
-    ) -> None: ...
+    def __init__(self, height: _Optional[int] = ..., width: _Optional[int] = ..., height_stride: _Optional[int] = ..., width_stride: _Optional[int] = ..., height_offset: _Optional[int] = ..., width_offset: _Optional[int] = ..., scales: _Optional[_Iterable[float]] = ..., aspect_ratios: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class SsdAnchorGenerator(_message.Message):
-    __slots__ = (
-        "num_layers",
-        "min_scale",
-        "max_scale",
-        "scales",
-        "aspect_ratios",
-        "interpolated_scale_aspect_ratio",
-        "reduce_boxes_in_lowest_layer",
-        "base_anchor_height",
-        "base_anchor_width",
-        "height_stride",
-        "width_stride",
-        "height_offset",
-        "width_offset",
-    )
+    __slots__ = ("num_layers", "min_scale", "max_scale", "scales", "aspect_ratios", "interpolated_scale_aspect_ratio", "reduce_boxes_in_lowest_layer", "base_anchor_height", "base_anchor_width", "height_stride", "width_stride", "height_offset", "width_offset")
     NUM_LAYERS_FIELD_NUMBER: _ClassVar[int]
     MIN_SCALE_FIELD_NUMBER: _ClassVar[int]
     MAX_SCALE_FIELD_NUMBER: _ClassVar[int]
@@ -654,32 +392,10 @@ class SsdAnchorGenerator(_message.Message):
     width_stride: _containers.RepeatedScalarFieldContainer[int]
     height_offset: _containers.RepeatedScalarFieldContainer[int]
     width_offset: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(
-        self,
-        num_layers: _Optional[int] = ...,
-        min_scale: _Optional[float] = ...,
-        max_scale: _Optional[float] = ...,
-        scales: _Optional[_Iterable[float]] = ...,
-        aspect_ratios: _Optional[_Iterable[float]] = ...,
-        interpolated_scale_aspect_ratio: _Optional[float] = ...,
-        reduce_boxes_in_lowest_layer: _Optional[bool] = ...,
-        base_anchor_height: _Optional[float] = ...,
-        base_anchor_width: _Optional[float] = ...,
-        height_stride: _Optional[_Iterable[int]] = ...,
-        width_stride: _Optional[_Iterable[int]] = ...,
-        height_offset: _Optional[_Iterable[int]] = ...,
-        width_offset: _Optional[_Iterable[int]] = ...,
-    ) -> None: ...
+    def __init__(self, num_layers: _Optional[int] = ..., min_scale: _Optional[float] = ..., max_scale: _Optional[float] = ..., scales: _Optional[_Iterable[float]] = ..., aspect_ratios: _Optional[_Iterable[float]] = ..., interpolated_scale_aspect_ratio: _Optional[float] = ..., reduce_boxes_in_lowest_layer: _Optional[bool] = ..., base_anchor_height: _Optional[float] = ..., base_anchor_width: _Optional[float] = ..., height_stride: _Optional[_Iterable[int]] = ..., width_stride: _Optional[_Iterable[int]] = ..., height_offset: _Optional[_Iterable[int]] = ..., width_offset: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class MultiscaleAnchorGenerator(_message.Message):
-    __slots__ = (
-        "min_level",
-        "max_level",
-        "anchor_scale",
-        "aspect_ratios",
-        "scales_per_octave",
-        "normalize_coordinates",
-    )
+    __slots__ = ("min_level", "max_level", "anchor_scale", "aspect_ratios", "scales_per_octave", "normalize_coordinates")
     MIN_LEVEL_FIELD_NUMBER: _ClassVar[int]
     MAX_LEVEL_FIELD_NUMBER: _ClassVar[int]
     ANCHOR_SCALE_FIELD_NUMBER: _ClassVar[int]
@@ -692,15 +408,7 @@ class MultiscaleAnchorGenerator(_message.Message):
     aspect_ratios: _containers.RepeatedScalarFieldContainer[float]
     scales_per_octave: int
     normalize_coordinates: bool
-    def __init__(
-        self,
-        min_level: _Optional[int] = ...,
-        max_level: _Optional[int] = ...,
-        anchor_scale: _Optional[float] = ...,
-        aspect_ratios: _Optional[_Iterable[float]] = ...,
-        scales_per_octave: _Optional[int] = ...,
-        normalize_coordinates: _Optional[bool] = ...,
-    ) -> None: ...
+    def __init__(self, min_level: _Optional[int] = ..., max_level: _Optional[int] = ..., anchor_scale: _Optional[float] = ..., aspect_ratios: _Optional[_Iterable[float]] = ..., scales_per_octave: _Optional[int] = ..., normalize_coordinates: _Optional[bool] = ...) -> None: ...
 
 class FlexibleGridAnchorGenerator(_message.Message):
     __slots__ = ()
@@ -714,22 +422,10 @@ class Matcher(_message.Message):
     argmax_matcher: ArgMaxMatcher
     bipartite_matcher: BipartiteMatcher
     hungarian_matcher: HungarianMatcher
-    def __init__(
-        self,
-        argmax_matcher: _Optional[_Union[ArgMaxMatcher, _Mapping]] = ...,
-        bipartite_matcher: _Optional[_Union[BipartiteMatcher, _Mapping]] = ...,
-        hungarian_matcher: _Optional[_Union[HungarianMatcher, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, argmax_matcher: _Optional[_Union[ArgMaxMatcher, _Mapping]] = ..., bipartite_matcher: _Optional[_Union[BipartiteMatcher, _Mapping]] = ..., hungarian_matcher: _Optional[_Union[HungarianMatcher, _Mapping]] = ...) -> None: ...
 
 class ArgMaxMatcher(_message.Message):
-    __slots__ = (
-        "matched_threshold",
-        "unmatched_threshold",
-        "ignore_thresholds",
-        "negatives_lower_than_unmatched",
-        "force_match_for_each_row",
-        "use_matmul_gather",
-    )
+    __slots__ = ("matched_threshold", "unmatched_threshold", "ignore_thresholds", "negatives_lower_than_unmatched", "force_match_for_each_row", "use_matmul_gather")
     MATCHED_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     UNMATCHED_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     IGNORE_THRESHOLDS_FIELD_NUMBER: _ClassVar[int]
@@ -742,15 +438,7 @@ class ArgMaxMatcher(_message.Message):
     negatives_lower_than_unmatched: bool
     force_match_for_each_row: bool
     use_matmul_gather: bool
-    def __init__(
-        self,
-        matched_threshold: _Optional[float] = ...,
-        unmatched_threshold: _Optional[float] = ...,
-        ignore_thresholds: _Optional[bool] = ...,
-        negatives_lower_than_unmatched: _Optional[bool] = ...,
-        force_match_for_each_row: _Optional[bool] = ...,
-        use_matmul_gather: _Optional[bool] = ...,
-    ) -> None: ...
+    def __init__(self, matched_threshold: _Optional[float] = ..., unmatched_threshold: _Optional[float] = ..., ignore_thresholds: _Optional[bool] = ..., negatives_lower_than_unmatched: _Optional[bool] = ..., force_match_for_each_row: _Optional[bool] = ..., use_matmul_gather: _Optional[bool] = ...) -> None: ...
 
 class BipartiteMatcher(_message.Message):
     __slots__ = ("use_matmul_gather",)
@@ -772,13 +460,7 @@ class RegionSimilarityCalculator(_message.Message):
     iou_similarity: IouSimilarity
     ioa_similarity: IoaSimilarity
     thresholded_iou_similarity: ThresholdedIouSimilarity
-    def __init__(
-        self,
-        neg_sq_dist_similarity: _Optional[_Union[NegSqDistSimilarity, _Mapping]] = ...,
-        iou_similarity: _Optional[_Union[IouSimilarity, _Mapping]] = ...,
-        ioa_similarity: _Optional[_Union[IoaSimilarity, _Mapping]] = ...,
-        thresholded_iou_similarity: _Optional[_Union[ThresholdedIouSimilarity, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, neg_sq_dist_similarity: _Optional[_Union[NegSqDistSimilarity, _Mapping]] = ..., iou_similarity: _Optional[_Union[IouSimilarity, _Mapping]] = ..., ioa_similarity: _Optional[_Union[IoaSimilarity, _Mapping]] = ..., thresholded_iou_similarity: _Optional[_Union[ThresholdedIouSimilarity, _Mapping]] = ...) -> None: ...
 
 class NegSqDistSimilarity(_message.Message):
     __slots__ = ()
@@ -808,13 +490,7 @@ class BoxCoder(_message.Message):
     mean_stddev_box_coder: MeanStddevBoxCoder
     square_box_coder: SquareBoxCoder
     keypoint_box_coder: KeypointBoxCoder
-    def __init__(
-        self,
-        faster_rcnn_box_coder: _Optional[_Union[FasterRcnnBoxCoder, _Mapping]] = ...,
-        mean_stddev_box_coder: _Optional[_Union[MeanStddevBoxCoder, _Mapping]] = ...,
-        square_box_coder: _Optional[_Union[SquareBoxCoder, _Mapping]] = ...,
-        keypoint_box_coder: _Optional[_Union[KeypointBoxCoder, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, faster_rcnn_box_coder: _Optional[_Union[FasterRcnnBoxCoder, _Mapping]] = ..., mean_stddev_box_coder: _Optional[_Union[MeanStddevBoxCoder, _Mapping]] = ..., square_box_coder: _Optional[_Union[SquareBoxCoder, _Mapping]] = ..., keypoint_box_coder: _Optional[_Union[KeypointBoxCoder, _Mapping]] = ...) -> None: ...
 
 class FasterRcnnBoxCoder(_message.Message):
     __slots__ = ("y_scale", "x_scale", "height_scale", "width_scale")
@@ -826,13 +502,7 @@ class FasterRcnnBoxCoder(_message.Message):
     x_scale: float
     height_scale: float
     width_scale: float
-    def __init__(
-        self,
-        y_scale: _Optional[float] = ...,
-        x_scale: _Optional[float] = ...,
-        height_scale: _Optional[float] = ...,
-        width_scale: _Optional[float] = ...,
-    ) -> None: ...
+    def __init__(self, y_scale: _Optional[float] = ..., x_scale: _Optional[float] = ..., height_scale: _Optional[float] = ..., width_scale: _Optional[float] = ...) -> None: ...
 
 class MeanStddevBoxCoder(_message.Message):
     __slots__ = ("stddev",)
@@ -848,9 +518,7 @@ class SquareBoxCoder(_message.Message):
     y_scale: float
     x_scale: float
     length_scale: float
-    def __init__(
-        self, y_scale: _Optional[float] = ..., x_scale: _Optional[float] = ..., length_scale: _Optional[float] = ...
-    ) -> None: ...
+    def __init__(self, y_scale: _Optional[float] = ..., x_scale: _Optional[float] = ..., length_scale: _Optional[float] = ...) -> None: ...
 
 class KeypointBoxCoder(_message.Message):
     __slots__ = ("num_keypoints", "y_scale", "x_scale", "height_scale", "width_scale")
@@ -864,22 +532,10 @@ class KeypointBoxCoder(_message.Message):
     x_scale: float
     height_scale: float
     width_scale: float
-    def __init__(
-        self,
-        num_keypoints: _Optional[int] = ...,
-        y_scale: _Optional[float] = ...,
-        x_scale: _Optional[float] = ...,
-        height_scale: _Optional[float] = ...,
-        width_scale: _Optional[float] = ...,
-    ) -> None: ...
+    def __init__(self, num_keypoints: _Optional[int] = ..., y_scale: _Optional[float] = ..., x_scale: _Optional[float] = ..., height_scale: _Optional[float] = ..., width_scale: _Optional[float] = ...) -> None: ...
 
 class BoxPredictor(_message.Message):
-    __slots__ = (
-        "convolutional_box_predictor",
-        "mask_rcnn_box_predictor",
-        "rfcn_box_predictor",
-        "weight_shared_convolutional_box_predictor",
-    )
+    __slots__ = ("convolutional_box_predictor", "mask_rcnn_box_predictor", "rfcn_box_predictor", "weight_shared_convolutional_box_predictor")
     CONVOLUTIONAL_BOX_PREDICTOR_FIELD_NUMBER: _ClassVar[int]
     MASK_RCNN_BOX_PREDICTOR_FIELD_NUMBER: _ClassVar[int]
     RFCN_BOX_PREDICTOR_FIELD_NUMBER: _ClassVar[int]
@@ -888,31 +544,10 @@ class BoxPredictor(_message.Message):
     mask_rcnn_box_predictor: MaskRCNNBoxPredictor
     rfcn_box_predictor: RfcnBoxPredictor
     weight_shared_convolutional_box_predictor: WeightSharedConvolutionalBoxPredictor
-    def __init__(
-        self,
-        convolutional_box_predictor: _Optional[_Union[ConvolutionalBoxPredictor, _Mapping]] = ...,
-        mask_rcnn_box_predictor: _Optional[_Union[MaskRCNNBoxPredictor, _Mapping]] = ...,
-        rfcn_box_predictor: _Optional[_Union[RfcnBoxPredictor, _Mapping]] = ...,
-        weight_shared_convolutional_box_predictor: _Optional[
-            _Union[WeightSharedConvolutionalBoxPredictor, _Mapping]
-        ] = ...,
-    ) -> None: ...
+    def __init__(self, convolutional_box_predictor: _Optional[_Union[ConvolutionalBoxPredictor, _Mapping]] = ..., mask_rcnn_box_predictor: _Optional[_Union[MaskRCNNBoxPredictor, _Mapping]] = ..., rfcn_box_predictor: _Optional[_Union[RfcnBoxPredictor, _Mapping]] = ..., weight_shared_convolutional_box_predictor: _Optional[_Union[WeightSharedConvolutionalBoxPredictor, _Mapping]] = ...) -> None: ...
 
 class ConvolutionalBoxPredictor(_message.Message):
-    __slots__ = (
-        "conv_hyperparams",
-        "min_depth",
-        "max_depth",
-        "num_layers_before_predictor",
-        "use_dropout",
-        "dropout_keep_probability",
-        "kernel_size",
-        "box_code_size",
-        "apply_sigmoid_to_scores",
-        "class_prediction_bias_init",
-        "use_depthwise",
-        "box_encodings_clip_range",
-    )
+    __slots__ = ("conv_hyperparams", "min_depth", "max_depth", "num_layers_before_predictor", "use_dropout", "dropout_keep_probability", "kernel_size", "box_code_size", "apply_sigmoid_to_scores", "class_prediction_bias_init", "use_depthwise", "box_encodings_clip_range")
     class BoxEncodingsClipRange(_message.Message):
         __slots__ = ("min", "max")
         MIN_FIELD_NUMBER: _ClassVar[int]
@@ -920,7 +555,6 @@ class ConvolutionalBoxPredictor(_message.Message):
         min: float
         max: float
         def __init__(self, min: _Optional[float] = ..., max: _Optional[float] = ...) -> None: ...
-
     CONV_HYPERPARAMS_FIELD_NUMBER: _ClassVar[int]
     MIN_DEPTH_FIELD_NUMBER: _ClassVar[int]
     MAX_DEPTH_FIELD_NUMBER: _ClassVar[int]
@@ -945,42 +579,14 @@ class ConvolutionalBoxPredictor(_message.Message):
     class_prediction_bias_init: float
     use_depthwise: bool
     box_encodings_clip_range: ConvolutionalBoxPredictor.BoxEncodingsClipRange
-    def __init__(
-        self,
-        conv_hyperparams: _Optional[_Union[Hyperparams, _Mapping]] = ...,
-        min_depth: _Optional[int] = ...,
-        max_depth: _Optional[int] = ...,
-        num_layers_before_predictor: _Optional[int] = ...,
-        use_dropout: _Optional[bool] = ...,
-        dropout_keep_probability: _Optional[float] = ...,
-        kernel_size: _Optional[int] = ...,
-        box_code_size: _Optional[int] = ...,
-        apply_sigmoid_to_scores: _Optional[bool] = ...,
-        class_prediction_bias_init: _Optional[float] = ...,
-        use_depthwise: _Optional[bool] = ...,
-        box_encodings_clip_range: _Optional[_Union[ConvolutionalBoxPredictor.BoxEncodingsClipRange, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, conv_hyperparams: _Optional[_Union[Hyperparams, _Mapping]] = ..., min_depth: _Optional[int] = ..., max_depth: _Optional[int] = ..., num_layers_before_predictor: _Optional[int] = ..., use_dropout: _Optional[bool] = ..., dropout_keep_probability: _Optional[float] = ..., kernel_size: _Optional[int] = ..., box_code_size: _Optional[int] = ..., apply_sigmoid_to_scores: _Optional[bool] = ..., class_prediction_bias_init: _Optional[float] = ..., use_depthwise: _Optional[bool] = ..., box_encodings_clip_range: _Optional[_Union[ConvolutionalBoxPredictor.BoxEncodingsClipRange, _Mapping]] = ...) -> None: ...
 
 class WeightSharedConvolutionalBoxPredictor(_message.Message):
-    __slots__ = (
-        "conv_hyperparams",
-        "depth",
-        "num_layers_before_predictor",
-        "kernel_size",
-        "box_code_size",
-        "class_prediction_bias_init",
-        "use_dropout",
-        "dropout_keep_probability",
-        "share_prediction_tower",
-        "use_depthwise",
-        "score_converter",
-        "box_encodings_clip_range",
-    )
+    __slots__ = ("conv_hyperparams", "depth", "num_layers_before_predictor", "kernel_size", "box_code_size", "class_prediction_bias_init", "use_dropout", "dropout_keep_probability", "share_prediction_tower", "use_depthwise", "score_converter", "box_encodings_clip_range")
     class ScoreConverter(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         IDENTITY: _ClassVar[WeightSharedConvolutionalBoxPredictor.ScoreConverter]
         SIGMOID: _ClassVar[WeightSharedConvolutionalBoxPredictor.ScoreConverter]
-
     IDENTITY: WeightSharedConvolutionalBoxPredictor.ScoreConverter
     SIGMOID: WeightSharedConvolutionalBoxPredictor.ScoreConverter
     class BoxEncodingsClipRange(_message.Message):
@@ -990,7 +596,6 @@ class WeightSharedConvolutionalBoxPredictor(_message.Message):
         min: float
         max: float
         def __init__(self, min: _Optional[float] = ..., max: _Optional[float] = ...) -> None: ...
-
     CONV_HYPERPARAMS_FIELD_NUMBER: _ClassVar[int]
     DEPTH_FIELD_NUMBER: _ClassVar[int]
     NUM_LAYERS_BEFORE_PREDICTOR_FIELD_NUMBER: _ClassVar[int]
@@ -1015,41 +620,10 @@ class WeightSharedConvolutionalBoxPredictor(_message.Message):
     use_depthwise: bool
     score_converter: WeightSharedConvolutionalBoxPredictor.ScoreConverter
     box_encodings_clip_range: WeightSharedConvolutionalBoxPredictor.BoxEncodingsClipRange
-    def __init__(
-        self,
-        conv_hyperparams: _Optional[_Union[Hyperparams, _Mapping]] = ...,
-        depth: _Optional[int] = ...,
-        num_layers_before_predictor: _Optional[int] = ...,
-        kernel_size: _Optional[int] = ...,
-        box_code_size: _Optional[int] = ...,
-        class_prediction_bias_init: _Optional[float] = ...,
-        use_dropout: _Optional[bool] = ...,
-        dropout_keep_probability: _Optional[float] = ...,
-        share_prediction_tower: _Optional[bool] = ...,
-        use_depthwise: _Optional[bool] = ...,
-        score_converter: _Optional[_Union[WeightSharedConvolutionalBoxPredictor.ScoreConverter, str]] = ...,
-        box_encodings_clip_range: _Optional[
-            _Union[WeightSharedConvolutionalBoxPredictor.BoxEncodingsClipRange, _Mapping]
-        ] = ...,
-    ) -> None: ...
+    def __init__(self, conv_hyperparams: _Optional[_Union[Hyperparams, _Mapping]] = ..., depth: _Optional[int] = ..., num_layers_before_predictor: _Optional[int] = ..., kernel_size: _Optional[int] = ..., box_code_size: _Optional[int] = ..., class_prediction_bias_init: _Optional[float] = ..., use_dropout: _Optional[bool] = ..., dropout_keep_probability: _Optional[float] = ..., share_prediction_tower: _Optional[bool] = ..., use_depthwise: _Optional[bool] = ..., score_converter: _Optional[_Union[WeightSharedConvolutionalBoxPredictor.ScoreConverter, str]] = ..., box_encodings_clip_range: _Optional[_Union[WeightSharedConvolutionalBoxPredictor.BoxEncodingsClipRange, _Mapping]] = ...) -> None: ...
 
 class MaskRCNNBoxPredictor(_message.Message):
-    __slots__ = (
-        "fc_hyperparams",
-        "use_dropout",
-        "dropout_keep_probability",
-        "box_code_size",
-        "conv_hyperparams",
-        "predict_instance_masks",
-        "mask_prediction_conv_depth",
-        "predict_keypoints",
-        "mask_height",
-        "mask_width",
-        "mask_prediction_num_conv_layers",
-        "masks_are_class_agnostic",
-        "share_box_across_classes",
-        "convolve_then_upsample_masks",
-    )
+    __slots__ = ("fc_hyperparams", "use_dropout", "dropout_keep_probability", "box_code_size", "conv_hyperparams", "predict_instance_masks", "mask_prediction_conv_depth", "predict_keypoints", "mask_height", "mask_width", "mask_prediction_num_conv_layers", "masks_are_class_agnostic", "share_box_across_classes", "convolve_then_upsample_masks")
     FC_HYPERPARAMS_FIELD_NUMBER: _ClassVar[int]
     USE_DROPOUT_FIELD_NUMBER: _ClassVar[int]
     DROPOUT_KEEP_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
@@ -1078,34 +652,10 @@ class MaskRCNNBoxPredictor(_message.Message):
     masks_are_class_agnostic: bool
     share_box_across_classes: bool
     convolve_then_upsample_masks: bool
-    def __init__(
-        self,
-        fc_hyperparams: _Optional[_Union[Hyperparams, _Mapping]] = ...,
-        use_dropout: _Optional[bool] = ...,
-        dropout_keep_probability: _Optional[float] = ...,
-        box_code_size: _Optional[int] = ...,
-        conv_hyperparams: _Optional[_Union[Hyperparams, _Mapping]] = ...,
-        predict_instance_masks: _Optional[bool] = ...,
-        mask_prediction_conv_depth: _Optional[int] = ...,
-        predict_keypoints: _Optional[bool] = ...,
-        mask_height: _Optional[int] = ...,
-        mask_width: _Optional[int] = ...,
-        mask_prediction_num_conv_layers: _Optional[int] = ...,
-        masks_are_class_agnostic: _Optional[bool] = ...,
-        share_box_across_classes: _Optional[bool] = ...,
-        convolve_then_upsample_masks: _Optional[bool] = ...,
-    ) -> None: ...
+    def __init__(self, fc_hyperparams: _Optional[_Union[Hyperparams, _Mapping]] = ..., use_dropout: _Optional[bool] = ..., dropout_keep_probability: _Optional[float] = ..., box_code_size: _Optional[int] = ..., conv_hyperparams: _Optional[_Union[Hyperparams, _Mapping]] = ..., predict_instance_masks: _Optional[bool] = ..., mask_prediction_conv_depth: _Optional[int] = ..., predict_keypoints: _Optional[bool] = ..., mask_height: _Optional[int] = ..., mask_width: _Optional[int] = ..., mask_prediction_num_conv_layers: _Optional[int] = ..., masks_are_class_agnostic: _Optional[bool] = ..., share_box_across_classes: _Optional[bool] = ..., convolve_then_upsample_masks: _Optional[bool] = ...) -> None: ...
 
 class RfcnBoxPredictor(_message.Message):
-    __slots__ = (
-        "conv_hyperparams",
-        "num_spatial_bins_height",
-        "num_spatial_bins_width",
-        "depth",
-        "box_code_size",
-        "crop_height",
-        "crop_width",
-    )
+    __slots__ = ("conv_hyperparams", "num_spatial_bins_height", "num_spatial_bins_width", "depth", "box_code_size", "crop_height", "crop_width")
     CONV_HYPERPARAMS_FIELD_NUMBER: _ClassVar[int]
     NUM_SPATIAL_BINS_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     NUM_SPATIAL_BINS_WIDTH_FIELD_NUMBER: _ClassVar[int]
@@ -1120,33 +670,14 @@ class RfcnBoxPredictor(_message.Message):
     box_code_size: int
     crop_height: int
     crop_width: int
-    def __init__(
-        self,
-        conv_hyperparams: _Optional[_Union[Hyperparams, _Mapping]] = ...,
-        num_spatial_bins_height: _Optional[int] = ...,
-        num_spatial_bins_width: _Optional[int] = ...,
-        depth: _Optional[int] = ...,
-        box_code_size: _Optional[int] = ...,
-        crop_height: _Optional[int] = ...,
-        crop_width: _Optional[int] = ...,
-    ) -> None: ...
+    def __init__(self, conv_hyperparams: _Optional[_Union[Hyperparams, _Mapping]] = ..., num_spatial_bins_height: _Optional[int] = ..., num_spatial_bins_width: _Optional[int] = ..., depth: _Optional[int] = ..., box_code_size: _Optional[int] = ..., crop_height: _Optional[int] = ..., crop_width: _Optional[int] = ...) -> None: ...
 
 class Hyperparams(_message.Message):
-    __slots__ = (
-        "op",
-        "regularizer",
-        "initializer",
-        "activation",
-        "batch_norm",
-        "group_norm",
-        "regularize_depthwise",
-        "force_use_bias",
-    )
+    __slots__ = ("op", "regularizer", "initializer", "activation", "batch_norm", "group_norm", "regularize_depthwise", "force_use_bias")
     class Op(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         CONV: _ClassVar[Hyperparams.Op]
         FC: _ClassVar[Hyperparams.Op]
-
     CONV: Hyperparams.Op
     FC: Hyperparams.Op
     class Activation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -1155,7 +686,6 @@ class Hyperparams(_message.Message):
         RELU: _ClassVar[Hyperparams.Activation]
         RELU_6: _ClassVar[Hyperparams.Activation]
         SWISH: _ClassVar[Hyperparams.Activation]
-
     NONE: Hyperparams.Activation
     RELU: Hyperparams.Activation
     RELU_6: Hyperparams.Activation
@@ -1176,17 +706,7 @@ class Hyperparams(_message.Message):
     group_norm: GroupNorm
     regularize_depthwise: bool
     force_use_bias: bool
-    def __init__(
-        self,
-        op: _Optional[_Union[Hyperparams.Op, str]] = ...,
-        regularizer: _Optional[_Union[Regularizer, _Mapping]] = ...,
-        initializer: _Optional[_Union[Initializer, _Mapping]] = ...,
-        activation: _Optional[_Union[Hyperparams.Activation, str]] = ...,
-        batch_norm: _Optional[_Union[BatchNorm, _Mapping]] = ...,
-        group_norm: _Optional[_Union[GroupNorm, _Mapping]] = ...,
-        regularize_depthwise: _Optional[bool] = ...,
-        force_use_bias: _Optional[bool] = ...,
-    ) -> None: ...
+    def __init__(self, op: _Optional[_Union[Hyperparams.Op, str]] = ..., regularizer: _Optional[_Union[Regularizer, _Mapping]] = ..., initializer: _Optional[_Union[Initializer, _Mapping]] = ..., activation: _Optional[_Union[Hyperparams.Activation, str]] = ..., batch_norm: _Optional[_Union[BatchNorm, _Mapping]] = ..., group_norm: _Optional[_Union[GroupNorm, _Mapping]] = ..., regularize_depthwise: _Optional[bool] = ..., force_use_bias: _Optional[bool] = ...) -> None: ...
 
 class Regularizer(_message.Message):
     __slots__ = ("l1_regularizer", "l2_regularizer")
@@ -1194,11 +714,7 @@ class Regularizer(_message.Message):
     L2_REGULARIZER_FIELD_NUMBER: _ClassVar[int]
     l1_regularizer: L1Regularizer
     l2_regularizer: L2Regularizer
-    def __init__(
-        self,
-        l1_regularizer: _Optional[_Union[L1Regularizer, _Mapping]] = ...,
-        l2_regularizer: _Optional[_Union[L2Regularizer, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, l1_regularizer: _Optional[_Union[L1Regularizer, _Mapping]] = ..., l2_regularizer: _Optional[_Union[L2Regularizer, _Mapping]] = ...) -> None: ...
 
 class L1Regularizer(_message.Message):
     __slots__ = ("weight",)
@@ -1220,12 +736,7 @@ class Initializer(_message.Message):
     truncated_normal_initializer: TruncatedNormalInitializer
     variance_scaling_initializer: VarianceScalingInitializer
     random_normal_initializer: RandomNormalInitializer
-    def __init__(
-        self,
-        truncated_normal_initializer: _Optional[_Union[TruncatedNormalInitializer, _Mapping]] = ...,
-        variance_scaling_initializer: _Optional[_Union[VarianceScalingInitializer, _Mapping]] = ...,
-        random_normal_initializer: _Optional[_Union[RandomNormalInitializer, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, truncated_normal_initializer: _Optional[_Union[TruncatedNormalInitializer, _Mapping]] = ..., variance_scaling_initializer: _Optional[_Union[VarianceScalingInitializer, _Mapping]] = ..., random_normal_initializer: _Optional[_Union[RandomNormalInitializer, _Mapping]] = ...) -> None: ...
 
 class TruncatedNormalInitializer(_message.Message):
     __slots__ = ("mean", "stddev")
@@ -1242,7 +753,6 @@ class VarianceScalingInitializer(_message.Message):
         FAN_IN: _ClassVar[VarianceScalingInitializer.Mode]
         FAN_OUT: _ClassVar[VarianceScalingInitializer.Mode]
         FAN_AVG: _ClassVar[VarianceScalingInitializer.Mode]
-
     FAN_IN: VarianceScalingInitializer.Mode
     FAN_OUT: VarianceScalingInitializer.Mode
     FAN_AVG: VarianceScalingInitializer.Mode
@@ -1252,12 +762,7 @@ class VarianceScalingInitializer(_message.Message):
     factor: float
     uniform: bool
     mode: VarianceScalingInitializer.Mode
-    def __init__(
-        self,
-        factor: _Optional[float] = ...,
-        uniform: _Optional[bool] = ...,
-        mode: _Optional[_Union[VarianceScalingInitializer.Mode, str]] = ...,
-    ) -> None: ...
+    def __init__(self, factor: _Optional[float] = ..., uniform: _Optional[bool] = ..., mode: _Optional[_Union[VarianceScalingInitializer.Mode, str]] = ...) -> None: ...
 
 class RandomNormalInitializer(_message.Message):
     __slots__ = ("mean", "stddev")
@@ -1279,38 +784,19 @@ class BatchNorm(_message.Message):
     scale: bool
     epsilon: float
     train: bool
-    def __init__(
-        self,
-        decay: _Optional[float] = ...,
-        center: _Optional[bool] = ...,
-        scale: _Optional[bool] = ...,
-        epsilon: _Optional[float] = ...,
-        train: _Optional[bool] = ...,
-    ) -> None: ...
+    def __init__(self, decay: _Optional[float] = ..., center: _Optional[bool] = ..., scale: _Optional[bool] = ..., epsilon: _Optional[float] = ..., train: _Optional[bool] = ...) -> None: ...
 
 class GroupNorm(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class Loss(_message.Message):
-    __slots__ = (
-        "localization_loss",
-        "classification_loss",
-        "hard_example_miner",
-        "classification_weight",
-        "localization_weight",
-        "random_example_sampler",
-        "equalization_loss",
-        "expected_loss_weights",
-        "min_num_negative_samples",
-        "desired_negative_sampling_ratio",
-    )
+    __slots__ = ("localization_loss", "classification_loss", "hard_example_miner", "classification_weight", "localization_weight", "random_example_sampler", "equalization_loss", "expected_loss_weights", "min_num_negative_samples", "desired_negative_sampling_ratio")
     class ExpectedLossWeights(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         NONE: _ClassVar[Loss.ExpectedLossWeights]
         EXPECTED_SAMPLING: _ClassVar[Loss.ExpectedLossWeights]
         REWEIGHTING_UNMATCHED_ANCHORS: _ClassVar[Loss.ExpectedLossWeights]
-
     NONE: Loss.ExpectedLossWeights
     EXPECTED_SAMPLING: Loss.ExpectedLossWeights
     REWEIGHTING_UNMATCHED_ANCHORS: Loss.ExpectedLossWeights
@@ -1320,10 +806,7 @@ class Loss(_message.Message):
         EXCLUDE_PREFIXES_FIELD_NUMBER: _ClassVar[int]
         weight: float
         exclude_prefixes: _containers.RepeatedScalarFieldContainer[str]
-        def __init__(
-            self, weight: _Optional[float] = ..., exclude_prefixes: _Optional[_Iterable[str]] = ...
-        ) -> None: ...
-
+        def __init__(self, weight: _Optional[float] = ..., exclude_prefixes: _Optional[_Iterable[str]] = ...) -> None: ...
     LOCALIZATION_LOSS_FIELD_NUMBER: _ClassVar[int]
     CLASSIFICATION_LOSS_FIELD_NUMBER: _ClassVar[int]
     HARD_EXAMPLE_MINER_FIELD_NUMBER: _ClassVar[int]
@@ -1344,19 +827,7 @@ class Loss(_message.Message):
     expected_loss_weights: Loss.ExpectedLossWeights
     min_num_negative_samples: float
     desired_negative_sampling_ratio: float
-    def __init__(
-        self,
-        localization_loss: _Optional[_Union[LocalizationLoss, _Mapping]] = ...,
-        classification_loss: _Optional[_Union[ClassificationLoss, _Mapping]] = ...,
-        hard_example_miner: _Optional[_Union[HardExampleMiner, _Mapping]] = ...,
-        classification_weight: _Optional[float] = ...,
-        localization_weight: _Optional[float] = ...,
-        random_example_sampler: _Optional[_Union[RandomExampleSampler, _Mapping]] = ...,
-        equalization_loss: _Optional[_Union[Loss.EqualizationLoss, _Mapping]] = ...,
-        expected_loss_weights: _Optional[_Union[Loss.ExpectedLossWeights, str]] = ...,
-        min_num_negative_samples: _Optional[float] = ...,
-        desired_negative_sampling_ratio: _Optional[float] = ...,
-    ) -> None: ...
+    def __init__(self, localization_loss: _Optional[_Union[LocalizationLoss, _Mapping]] = ..., classification_loss: _Optional[_Union[ClassificationLoss, _Mapping]] = ..., hard_example_miner: _Optional[_Union[HardExampleMiner, _Mapping]] = ..., classification_weight: _Optional[float] = ..., localization_weight: _Optional[float] = ..., random_example_sampler: _Optional[_Union[RandomExampleSampler, _Mapping]] = ..., equalization_loss: _Optional[_Union[Loss.EqualizationLoss, _Mapping]] = ..., expected_loss_weights: _Optional[_Union[Loss.ExpectedLossWeights, str]] = ..., min_num_negative_samples: _Optional[float] = ..., desired_negative_sampling_ratio: _Optional[float] = ...) -> None: ...
 
 class LocalizationLoss(_message.Message):
     __slots__ = ("weighted_l2", "weighted_smooth_l1", "weighted_iou", "l1_localization_loss", "weighted_giou")
@@ -1370,14 +841,7 @@ class LocalizationLoss(_message.Message):
     weighted_iou: WeightedIOULocalizationLoss
     l1_localization_loss: L1LocalizationLoss
     weighted_giou: WeightedGIOULocalizationLoss
-    def __init__(
-        self,
-        weighted_l2: _Optional[_Union[WeightedL2LocalizationLoss, _Mapping]] = ...,
-        weighted_smooth_l1: _Optional[_Union[WeightedSmoothL1LocalizationLoss, _Mapping]] = ...,
-        weighted_iou: _Optional[_Union[WeightedIOULocalizationLoss, _Mapping]] = ...,
-        l1_localization_loss: _Optional[_Union[L1LocalizationLoss, _Mapping]] = ...,
-        weighted_giou: _Optional[_Union[WeightedGIOULocalizationLoss, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, weighted_l2: _Optional[_Union[WeightedL2LocalizationLoss, _Mapping]] = ..., weighted_smooth_l1: _Optional[_Union[WeightedSmoothL1LocalizationLoss, _Mapping]] = ..., weighted_iou: _Optional[_Union[WeightedIOULocalizationLoss, _Mapping]] = ..., l1_localization_loss: _Optional[_Union[L1LocalizationLoss, _Mapping]] = ..., weighted_giou: _Optional[_Union[WeightedGIOULocalizationLoss, _Mapping]] = ...) -> None: ...
 
 class WeightedL2LocalizationLoss(_message.Message):
     __slots__ = ("anchorwise_output",)
@@ -1406,14 +870,7 @@ class WeightedGIOULocalizationLoss(_message.Message):
     def __init__(self) -> None: ...
 
 class ClassificationLoss(_message.Message):
-    __slots__ = (
-        "weighted_sigmoid",
-        "weighted_softmax",
-        "bootstrapped_sigmoid",
-        "weighted_sigmoid_focal",
-        "weighted_logits_softmax",
-        "penalty_reduced_logistic_focal_loss",
-    )
+    __slots__ = ("weighted_sigmoid", "weighted_softmax", "bootstrapped_sigmoid", "weighted_sigmoid_focal", "weighted_logits_softmax", "penalty_reduced_logistic_focal_loss")
     WEIGHTED_SIGMOID_FIELD_NUMBER: _ClassVar[int]
     WEIGHTED_SOFTMAX_FIELD_NUMBER: _ClassVar[int]
     BOOTSTRAPPED_SIGMOID_FIELD_NUMBER: _ClassVar[int]
@@ -1426,15 +883,7 @@ class ClassificationLoss(_message.Message):
     weighted_sigmoid_focal: SigmoidFocalClassificationLoss
     weighted_logits_softmax: WeightedSoftmaxClassificationAgainstLogitsLoss
     penalty_reduced_logistic_focal_loss: PenaltyReducedLogisticFocalLoss
-    def __init__(
-        self,
-        weighted_sigmoid: _Optional[_Union[WeightedSigmoidClassificationLoss, _Mapping]] = ...,
-        weighted_softmax: _Optional[_Union[WeightedSoftmaxClassificationLoss, _Mapping]] = ...,
-        bootstrapped_sigmoid: _Optional[_Union[BootstrappedSigmoidClassificationLoss, _Mapping]] = ...,
-        weighted_sigmoid_focal: _Optional[_Union[SigmoidFocalClassificationLoss, _Mapping]] = ...,
-        weighted_logits_softmax: _Optional[_Union[WeightedSoftmaxClassificationAgainstLogitsLoss, _Mapping]] = ...,
-        penalty_reduced_logistic_focal_loss: _Optional[_Union[PenaltyReducedLogisticFocalLoss, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, weighted_sigmoid: _Optional[_Union[WeightedSigmoidClassificationLoss, _Mapping]] = ..., weighted_softmax: _Optional[_Union[WeightedSoftmaxClassificationLoss, _Mapping]] = ..., bootstrapped_sigmoid: _Optional[_Union[BootstrappedSigmoidClassificationLoss, _Mapping]] = ..., weighted_sigmoid_focal: _Optional[_Union[SigmoidFocalClassificationLoss, _Mapping]] = ..., weighted_logits_softmax: _Optional[_Union[WeightedSoftmaxClassificationAgainstLogitsLoss, _Mapping]] = ..., penalty_reduced_logistic_focal_loss: _Optional[_Union[PenaltyReducedLogisticFocalLoss, _Mapping]] = ...) -> None: ...
 
 class WeightedSigmoidClassificationLoss(_message.Message):
     __slots__ = ("anchorwise_output",)
@@ -1450,9 +899,7 @@ class SigmoidFocalClassificationLoss(_message.Message):
     anchorwise_output: bool
     gamma: float
     alpha: float
-    def __init__(
-        self, anchorwise_output: _Optional[bool] = ..., gamma: _Optional[float] = ..., alpha: _Optional[float] = ...
-    ) -> None: ...
+    def __init__(self, anchorwise_output: _Optional[bool] = ..., gamma: _Optional[float] = ..., alpha: _Optional[float] = ...) -> None: ...
 
 class WeightedSoftmaxClassificationLoss(_message.Message):
     __slots__ = ("anchorwise_output", "logit_scale")
@@ -1478,12 +925,7 @@ class BootstrappedSigmoidClassificationLoss(_message.Message):
     alpha: float
     hard_bootstrap: bool
     anchorwise_output: bool
-    def __init__(
-        self,
-        alpha: _Optional[float] = ...,
-        hard_bootstrap: _Optional[bool] = ...,
-        anchorwise_output: _Optional[bool] = ...,
-    ) -> None: ...
+    def __init__(self, alpha: _Optional[float] = ..., hard_bootstrap: _Optional[bool] = ..., anchorwise_output: _Optional[bool] = ...) -> None: ...
 
 class PenaltyReducedLogisticFocalLoss(_message.Message):
     __slots__ = ("alpha", "beta")
@@ -1494,19 +936,12 @@ class PenaltyReducedLogisticFocalLoss(_message.Message):
     def __init__(self, alpha: _Optional[float] = ..., beta: _Optional[float] = ...) -> None: ...
 
 class HardExampleMiner(_message.Message):
-    __slots__ = (
-        "num_hard_examples",
-        "iou_threshold",
-        "loss_type",
-        "max_negatives_per_positive",
-        "min_negatives_per_image",
-    )
+    __slots__ = ("num_hard_examples", "iou_threshold", "loss_type", "max_negatives_per_positive", "min_negatives_per_image")
     class LossType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         BOTH: _ClassVar[HardExampleMiner.LossType]
         CLASSIFICATION: _ClassVar[HardExampleMiner.LossType]
         LOCALIZATION: _ClassVar[HardExampleMiner.LossType]
-
     BOTH: HardExampleMiner.LossType
     CLASSIFICATION: HardExampleMiner.LossType
     LOCALIZATION: HardExampleMiner.LossType
@@ -1520,14 +955,7 @@ class HardExampleMiner(_message.Message):
     loss_type: HardExampleMiner.LossType
     max_negatives_per_positive: int
     min_negatives_per_image: int
-    def __init__(
-        self,
-        num_hard_examples: _Optional[int] = ...,
-        iou_threshold: _Optional[float] = ...,
-        loss_type: _Optional[_Union[HardExampleMiner.LossType, str]] = ...,
-        max_negatives_per_positive: _Optional[int] = ...,
-        min_negatives_per_image: _Optional[int] = ...,
-    ) -> None: ...
+    def __init__(self, num_hard_examples: _Optional[int] = ..., iou_threshold: _Optional[float] = ..., loss_type: _Optional[_Union[HardExampleMiner.LossType, str]] = ..., max_negatives_per_positive: _Optional[int] = ..., min_negatives_per_image: _Optional[int] = ...) -> None: ...
 
 class RandomExampleSampler(_message.Message):
     __slots__ = ("positive_sample_fraction",)
@@ -1542,7 +970,6 @@ class PostProcessing(_message.Message):
         IDENTITY: _ClassVar[PostProcessing.ScoreConverter]
         SIGMOID: _ClassVar[PostProcessing.ScoreConverter]
         SOFTMAX: _ClassVar[PostProcessing.ScoreConverter]
-
     IDENTITY: PostProcessing.ScoreConverter
     SIGMOID: PostProcessing.ScoreConverter
     SOFTMAX: PostProcessing.ScoreConverter
@@ -1552,29 +979,10 @@ class PostProcessing(_message.Message):
     batch_non_max_suppression: BatchNonMaxSuppression
     score_converter: PostProcessing.ScoreConverter
     logit_scale: float
-    def __init__(
-        self,
-        batch_non_max_suppression: _Optional[_Union[BatchNonMaxSuppression, _Mapping]] = ...,
-        score_converter: _Optional[_Union[PostProcessing.ScoreConverter, str]] = ...,
-        logit_scale: _Optional[float] = ...,
-    ) -> None: ...
+    def __init__(self, batch_non_max_suppression: _Optional[_Union[BatchNonMaxSuppression, _Mapping]] = ..., score_converter: _Optional[_Union[PostProcessing.ScoreConverter, str]] = ..., logit_scale: _Optional[float] = ...) -> None: ...
 
 class BatchNonMaxSuppression(_message.Message):
-    __slots__ = (
-        "score_threshold",
-        "iou_threshold",
-        "max_detections_per_class",
-        "max_total_detections",
-        "use_static_shapes",
-        "use_class_agnostic_nms",
-        "max_classes_per_detection",
-        "soft_nms_sigma",
-        "use_partitioned_nms",
-        "use_combined_nms",
-        "change_coordinate_frame",
-        "use_hard_nms",
-        "use_cpu_nms",
-    )
+    __slots__ = ("score_threshold", "iou_threshold", "max_detections_per_class", "max_total_detections", "use_static_shapes", "use_class_agnostic_nms", "max_classes_per_detection", "soft_nms_sigma", "use_partitioned_nms", "use_combined_nms", "change_coordinate_frame", "use_hard_nms", "use_cpu_nms")
     SCORE_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     IOU_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     MAX_DETECTIONS_PER_CLASS_FIELD_NUMBER: _ClassVar[int]
@@ -1601,60 +1009,15 @@ class BatchNonMaxSuppression(_message.Message):
     change_coordinate_frame: bool
     use_hard_nms: bool
     use_cpu_nms: bool
-    def __init__(
-        self,
-        score_threshold: _Optional[float] = ...,
-        iou_threshold: _Optional[float] = ...,
-        max_detections_per_class: _Optional[int] = ...,
-        max_total_detections: _Optional[int] = ...,
-        use_static_shapes: _Optional[bool] = ...,
-        use_class_agnostic_nms: _Optional[bool] = ...,
-        max_classes_per_detection: _Optional[int] = ...,
-        soft_nms_sigma: _Optional[float] = ...,
-        use_partitioned_nms: _Optional[bool] = ...,
-        use_combined_nms: _Optional[bool] = ...,
-        change_coordinate_frame: _Optional[bool] = ...,
-        use_hard_nms: _Optional[bool] = ...,
-        use_cpu_nms: _Optional[bool] = ...,
-    ) -> None: ...
+    def __init__(self, score_threshold: _Optional[float] = ..., iou_threshold: _Optional[float] = ..., max_detections_per_class: _Optional[int] = ..., max_total_detections: _Optional[int] = ..., use_static_shapes: _Optional[bool] = ..., use_class_agnostic_nms: _Optional[bool] = ..., max_classes_per_detection: _Optional[int] = ..., soft_nms_sigma: _Optional[float] = ..., use_partitioned_nms: _Optional[bool] = ..., use_combined_nms: _Optional[bool] = ..., change_coordinate_frame: _Optional[bool] = ..., use_hard_nms: _Optional[bool] = ..., use_cpu_nms: _Optional[bool] = ...) -> None: ...
 
 class TrainConfig(_message.Message):
-    __slots__ = (
-        "batch_size",
-        "data_augmentation_options",
-        "sync_replicas",
-        "keep_checkpoint_every_n_hours",
-        "optimizer",
-        "gradient_clipping_by_norm",
-        "fine_tune_checkpoint",
-        "from_detection_checkpoint",
-        "num_steps",
-        "startup_delay_steps",
-        "bias_grad_multiplier",
-        "freeze_variables",
-        "replicas_to_aggregate",
-        "batch_queue_capacity",
-        "num_batch_queue_threads",
-        "prefetch_queue_capacity",
-        "merge_multiple_label_boxes",
-        "add_regularization_loss",
-        "load_all_detection_checkpoint_vars",
-        "max_number_of_boxes",
-        "unpad_groundtruth_tensors",
-        "fine_tune_checkpoint_type",
-        "retain_original_images",
-        "use_multiclass_scores",
-        "update_trainable_variables",
-        "use_bfloat16",
-        "summarize_gradients",
-        "fine_tune_checkpoint_version",
-    )
+    __slots__ = ("batch_size", "data_augmentation_options", "sync_replicas", "keep_checkpoint_every_n_hours", "optimizer", "gradient_clipping_by_norm", "fine_tune_checkpoint", "from_detection_checkpoint", "num_steps", "startup_delay_steps", "bias_grad_multiplier", "freeze_variables", "replicas_to_aggregate", "batch_queue_capacity", "num_batch_queue_threads", "prefetch_queue_capacity", "merge_multiple_label_boxes", "add_regularization_loss", "load_all_detection_checkpoint_vars", "max_number_of_boxes", "unpad_groundtruth_tensors", "fine_tune_checkpoint_type", "retain_original_images", "use_multiclass_scores", "update_trainable_variables", "use_bfloat16", "summarize_gradients", "fine_tune_checkpoint_version")
     class CheckpointVersion(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         UNKNOWN: _ClassVar[TrainConfig.CheckpointVersion]
         V1: _ClassVar[TrainConfig.CheckpointVersion]
         V2: _ClassVar[TrainConfig.CheckpointVersion]
-
     UNKNOWN: TrainConfig.CheckpointVersion
     V1: TrainConfig.CheckpointVersion
     V2: TrainConfig.CheckpointVersion
@@ -1714,46 +1077,10 @@ class TrainConfig(_message.Message):
     use_bfloat16: bool
     summarize_gradients: bool
     fine_tune_checkpoint_version: TrainConfig.CheckpointVersion
-    def __init__(
-        self,
-        batch_size: _Optional[int] = ...,
-        data_augmentation_options: _Optional[_Iterable[_Union[PreprocessingStep, _Mapping]]] = ...,
-        sync_replicas: _Optional[bool] = ...,
-        keep_checkpoint_every_n_hours: _Optional[int] = ...,
-        optimizer: _Optional[_Union[Optimizer, _Mapping]] = ...,
-        gradient_clipping_by_norm: _Optional[float] = ...,
-        fine_tune_checkpoint: _Optional[str] = ...,
-        from_detection_checkpoint: _Optional[bool] = ...,
-        num_steps: _Optional[int] = ...,
-        startup_delay_steps: _Optional[float] = ...,
-        bias_grad_multiplier: _Optional[float] = ...,
-        freeze_variables: _Optional[_Iterable[str]] = ...,
-        replicas_to_aggregate: _Optional[int] = ...,
-        batch_queue_capacity: _Optional[int] = ...,
-        num_batch_queue_threads: _Optional[int] = ...,
-        prefetch_queue_capacity: _Optional[int] = ...,
-        merge_multiple_label_boxes: _Optional[bool] = ...,
-        add_regularization_loss: _Optional[bool] = ...,
-        load_all_detection_checkpoint_vars: _Optional[bool] = ...,
-        max_number_of_boxes: _Optional[int] = ...,
-        unpad_groundtruth_tensors: _Optional[bool] = ...,
-        fine_tune_checkpoint_type: _Optional[str] = ...,
-        retain_original_images: _Optional[bool] = ...,
-        use_multiclass_scores: _Optional[bool] = ...,
-        update_trainable_variables: _Optional[_Iterable[str]] = ...,
-        use_bfloat16: _Optional[bool] = ...,
-        summarize_gradients: _Optional[bool] = ...,
-        fine_tune_checkpoint_version: _Optional[_Union[TrainConfig.CheckpointVersion, str]] = ...,
-    ) -> None: ...
+    def __init__(self, batch_size: _Optional[int] = ..., data_augmentation_options: _Optional[_Iterable[_Union[PreprocessingStep, _Mapping]]] = ..., sync_replicas: _Optional[bool] = ..., keep_checkpoint_every_n_hours: _Optional[int] = ..., optimizer: _Optional[_Union[Optimizer, _Mapping]] = ..., gradient_clipping_by_norm: _Optional[float] = ..., fine_tune_checkpoint: _Optional[str] = ..., from_detection_checkpoint: _Optional[bool] = ..., num_steps: _Optional[int] = ..., startup_delay_steps: _Optional[float] = ..., bias_grad_multiplier: _Optional[float] = ..., freeze_variables: _Optional[_Iterable[str]] = ..., replicas_to_aggregate: _Optional[int] = ..., batch_queue_capacity: _Optional[int] = ..., num_batch_queue_threads: _Optional[int] = ..., prefetch_queue_capacity: _Optional[int] = ..., merge_multiple_label_boxes: _Optional[bool] = ..., add_regularization_loss: _Optional[bool] = ..., load_all_detection_checkpoint_vars: _Optional[bool] = ..., max_number_of_boxes: _Optional[int] = ..., unpad_groundtruth_tensors: _Optional[bool] = ..., fine_tune_checkpoint_type: _Optional[str] = ..., retain_original_images: _Optional[bool] = ..., use_multiclass_scores: _Optional[bool] = ..., update_trainable_variables: _Optional[_Iterable[str]] = ..., use_bfloat16: _Optional[bool] = ..., summarize_gradients: _Optional[bool] = ..., fine_tune_checkpoint_version: _Optional[_Union[TrainConfig.CheckpointVersion, str]] = ...) -> None: ...
 
 class Optimizer(_message.Message):
-    __slots__ = (
-        "rms_prop_optimizer",
-        "momentum_optimizer",
-        "adam_optimizer",
-        "use_moving_average",
-        "moving_average_decay",
-    )
+    __slots__ = ("rms_prop_optimizer", "momentum_optimizer", "adam_optimizer", "use_moving_average", "moving_average_decay")
     RMS_PROP_OPTIMIZER_FIELD_NUMBER: _ClassVar[int]
     MOMENTUM_OPTIMIZER_FIELD_NUMBER: _ClassVar[int]
     ADAM_OPTIMIZER_FIELD_NUMBER: _ClassVar[int]
@@ -1764,14 +1091,7 @@ class Optimizer(_message.Message):
     adam_optimizer: AdamOptimizer
     use_moving_average: bool
     moving_average_decay: float
-    def __init__(
-        self,
-        rms_prop_optimizer: _Optional[_Union[RMSPropOptimizer, _Mapping]] = ...,
-        momentum_optimizer: _Optional[_Union[MomentumOptimizer, _Mapping]] = ...,
-        adam_optimizer: _Optional[_Union[AdamOptimizer, _Mapping]] = ...,
-        use_moving_average: _Optional[bool] = ...,
-        moving_average_decay: _Optional[float] = ...,
-    ) -> None: ...
+    def __init__(self, rms_prop_optimizer: _Optional[_Union[RMSPropOptimizer, _Mapping]] = ..., momentum_optimizer: _Optional[_Union[MomentumOptimizer, _Mapping]] = ..., adam_optimizer: _Optional[_Union[AdamOptimizer, _Mapping]] = ..., use_moving_average: _Optional[bool] = ..., moving_average_decay: _Optional[float] = ...) -> None: ...
 
 class RMSPropOptimizer(_message.Message):
     __slots__ = ("learning_rate", "momentum_optimizer_value", "decay", "epsilon")
@@ -1783,13 +1103,7 @@ class RMSPropOptimizer(_message.Message):
     momentum_optimizer_value: float
     decay: float
     epsilon: float
-    def __init__(
-        self,
-        learning_rate: _Optional[_Union[LearningRate, _Mapping]] = ...,
-        momentum_optimizer_value: _Optional[float] = ...,
-        decay: _Optional[float] = ...,
-        epsilon: _Optional[float] = ...,
-    ) -> None: ...
+    def __init__(self, learning_rate: _Optional[_Union[LearningRate, _Mapping]] = ..., momentum_optimizer_value: _Optional[float] = ..., decay: _Optional[float] = ..., epsilon: _Optional[float] = ...) -> None: ...
 
 class MomentumOptimizer(_message.Message):
     __slots__ = ("learning_rate", "momentum_optimizer_value")
@@ -1797,11 +1111,7 @@ class MomentumOptimizer(_message.Message):
     MOMENTUM_OPTIMIZER_VALUE_FIELD_NUMBER: _ClassVar[int]
     learning_rate: LearningRate
     momentum_optimizer_value: float
-    def __init__(
-        self,
-        learning_rate: _Optional[_Union[LearningRate, _Mapping]] = ...,
-        momentum_optimizer_value: _Optional[float] = ...,
-    ) -> None: ...
+    def __init__(self, learning_rate: _Optional[_Union[LearningRate, _Mapping]] = ..., momentum_optimizer_value: _Optional[float] = ...) -> None: ...
 
 class AdamOptimizer(_message.Message):
     __slots__ = ("learning_rate", "epsilon")
@@ -1809,17 +1119,10 @@ class AdamOptimizer(_message.Message):
     EPSILON_FIELD_NUMBER: _ClassVar[int]
     learning_rate: LearningRate
     epsilon: float
-    def __init__(
-        self, learning_rate: _Optional[_Union[LearningRate, _Mapping]] = ..., epsilon: _Optional[float] = ...
-    ) -> None: ...
+    def __init__(self, learning_rate: _Optional[_Union[LearningRate, _Mapping]] = ..., epsilon: _Optional[float] = ...) -> None: ...
 
 class LearningRate(_message.Message):
-    __slots__ = (
-        "constant_learning_rate",
-        "exponential_decay_learning_rate",
-        "manual_step_learning_rate",
-        "cosine_decay_learning_rate",
-    )
+    __slots__ = ("constant_learning_rate", "exponential_decay_learning_rate", "manual_step_learning_rate", "cosine_decay_learning_rate")
     CONSTANT_LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
     EXPONENTIAL_DECAY_LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
     MANUAL_STEP_LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
@@ -1828,13 +1131,7 @@ class LearningRate(_message.Message):
     exponential_decay_learning_rate: ExponentialDecayLearningRate
     manual_step_learning_rate: ManualStepLearningRate
     cosine_decay_learning_rate: CosineDecayLearningRate
-    def __init__(
-        self,
-        constant_learning_rate: _Optional[_Union[ConstantLearningRate, _Mapping]] = ...,
-        exponential_decay_learning_rate: _Optional[_Union[ExponentialDecayLearningRate, _Mapping]] = ...,
-        manual_step_learning_rate: _Optional[_Union[ManualStepLearningRate, _Mapping]] = ...,
-        cosine_decay_learning_rate: _Optional[_Union[CosineDecayLearningRate, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, constant_learning_rate: _Optional[_Union[ConstantLearningRate, _Mapping]] = ..., exponential_decay_learning_rate: _Optional[_Union[ExponentialDecayLearningRate, _Mapping]] = ..., manual_step_learning_rate: _Optional[_Union[ManualStepLearningRate, _Mapping]] = ..., cosine_decay_learning_rate: _Optional[_Union[CosineDecayLearningRate, _Mapping]] = ...) -> None: ...
 
 class ConstantLearningRate(_message.Message):
     __slots__ = ("learning_rate",)
@@ -1843,15 +1140,7 @@ class ConstantLearningRate(_message.Message):
     def __init__(self, learning_rate: _Optional[float] = ...) -> None: ...
 
 class ExponentialDecayLearningRate(_message.Message):
-    __slots__ = (
-        "initial_learning_rate",
-        "decay_steps",
-        "decay_factor",
-        "staircase",
-        "burnin_learning_rate",
-        "burnin_steps",
-        "min_learning_rate",
-    )
+    __slots__ = ("initial_learning_rate", "decay_steps", "decay_factor", "staircase", "burnin_learning_rate", "burnin_steps", "min_learning_rate")
     INITIAL_LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
     DECAY_STEPS_FIELD_NUMBER: _ClassVar[int]
     DECAY_FACTOR_FIELD_NUMBER: _ClassVar[int]
@@ -1866,16 +1155,7 @@ class ExponentialDecayLearningRate(_message.Message):
     burnin_learning_rate: float
     burnin_steps: int
     min_learning_rate: float
-    def __init__(
-        self,
-        initial_learning_rate: _Optional[float] = ...,
-        decay_steps: _Optional[int] = ...,
-        decay_factor: _Optional[float] = ...,
-        staircase: _Optional[bool] = ...,
-        burnin_learning_rate: _Optional[float] = ...,
-        burnin_steps: _Optional[int] = ...,
-        min_learning_rate: _Optional[float] = ...,
-    ) -> None: ...
+    def __init__(self, initial_learning_rate: _Optional[float] = ..., decay_steps: _Optional[int] = ..., decay_factor: _Optional[float] = ..., staircase: _Optional[bool] = ..., burnin_learning_rate: _Optional[float] = ..., burnin_steps: _Optional[int] = ..., min_learning_rate: _Optional[float] = ...) -> None: ...
 
 class ManualStepLearningRate(_message.Message):
     __slots__ = ("initial_learning_rate", "schedule", "warmup")
@@ -1886,19 +1166,13 @@ class ManualStepLearningRate(_message.Message):
         step: int
         learning_rate: float
         def __init__(self, step: _Optional[int] = ..., learning_rate: _Optional[float] = ...) -> None: ...
-
     INITIAL_LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
     SCHEDULE_FIELD_NUMBER: _ClassVar[int]
     WARMUP_FIELD_NUMBER: _ClassVar[int]
     initial_learning_rate: float
     schedule: _containers.RepeatedCompositeFieldContainer[ManualStepLearningRate.LearningRateSchedule]
     warmup: bool
-    def __init__(
-        self,
-        initial_learning_rate: _Optional[float] = ...,
-        schedule: _Optional[_Iterable[_Union[ManualStepLearningRate.LearningRateSchedule, _Mapping]]] = ...,
-        warmup: _Optional[bool] = ...,
-    ) -> None: ...
+    def __init__(self, initial_learning_rate: _Optional[float] = ..., schedule: _Optional[_Iterable[_Union[ManualStepLearningRate.LearningRateSchedule, _Mapping]]] = ..., warmup: _Optional[bool] = ...) -> None: ...
 
 class CosineDecayLearningRate(_message.Message):
     __slots__ = ("learning_rate_base", "total_steps", "warmup_learning_rate", "warmup_steps", "hold_base_rate_steps")
@@ -1912,57 +1186,10 @@ class CosineDecayLearningRate(_message.Message):
     warmup_learning_rate: float
     warmup_steps: int
     hold_base_rate_steps: int
-    def __init__(
-        self,
-        learning_rate_base: _Optional[float] = ...,
-        total_steps: _Optional[int] = ...,
-        warmup_learning_rate: _Optional[float] = ...,
-        warmup_steps: _Optional[int] = ...,
-        hold_base_rate_steps: _Optional[int] = ...,
-    ) -> None: ...
+    def __init__(self, learning_rate_base: _Optional[float] = ..., total_steps: _Optional[int] = ..., warmup_learning_rate: _Optional[float] = ..., warmup_steps: _Optional[int] = ..., hold_base_rate_steps: _Optional[int] = ...) -> None: ...
 
 class PreprocessingStep(_message.Message):
-    __slots__ = (
-        "normalize_image",
-        "random_horizontal_flip",
-        "random_pixel_value_scale",
-        "random_image_scale",
-        "random_rgb_to_gray",
-        "random_adjust_brightness",
-        "random_adjust_contrast",
-        "random_adjust_hue",
-        "random_adjust_saturation",
-        "random_distort_color",
-        "random_jitter_boxes",
-        "random_crop_image",
-        "random_pad_image",
-        "random_crop_pad_image",
-        "random_crop_to_aspect_ratio",
-        "random_black_patches",
-        "random_resize_method",
-        "scale_boxes_to_pixel_coordinates",
-        "resize_image",
-        "subtract_channel_mean",
-        "ssd_random_crop",
-        "ssd_random_crop_pad",
-        "ssd_random_crop_fixed_aspect_ratio",
-        "ssd_random_crop_pad_fixed_aspect_ratio",
-        "random_vertical_flip",
-        "random_rotation90",
-        "rgb_to_gray",
-        "convert_class_logits_to_softmax",
-        "random_absolute_pad_image",
-        "random_self_concat_image",
-        "autoaugment_image",
-        "drop_label_probabilistically",
-        "remap_labels",
-        "random_jpeg_quality",
-        "random_downscale_to_target_pixels",
-        "random_patch_gaussian",
-        "random_square_crop_by_scale",
-        "random_scale_crop_and_pad_to_square",
-        "adjust_gamma",
-    )
+    __slots__ = ("normalize_image", "random_horizontal_flip", "random_pixel_value_scale", "random_image_scale", "random_rgb_to_gray", "random_adjust_brightness", "random_adjust_contrast", "random_adjust_hue", "random_adjust_saturation", "random_distort_color", "random_jitter_boxes", "random_crop_image", "random_pad_image", "random_crop_pad_image", "random_crop_to_aspect_ratio", "random_black_patches", "random_resize_method", "scale_boxes_to_pixel_coordinates", "resize_image", "subtract_channel_mean", "ssd_random_crop", "ssd_random_crop_pad", "ssd_random_crop_fixed_aspect_ratio", "ssd_random_crop_pad_fixed_aspect_ratio", "random_vertical_flip", "random_rotation90", "rgb_to_gray", "convert_class_logits_to_softmax", "random_absolute_pad_image", "random_self_concat_image", "autoaugment_image", "drop_label_probabilistically", "remap_labels", "random_jpeg_quality", "random_downscale_to_target_pixels", "random_patch_gaussian", "random_square_crop_by_scale", "random_scale_crop_and_pad_to_square", "adjust_gamma")
     NORMALIZE_IMAGE_FIELD_NUMBER: _ClassVar[int]
     RANDOM_HORIZONTAL_FLIP_FIELD_NUMBER: _ClassVar[int]
     RANDOM_PIXEL_VALUE_SCALE_FIELD_NUMBER: _ClassVar[int]
@@ -2041,48 +1268,7 @@ class PreprocessingStep(_message.Message):
     random_square_crop_by_scale: RandomSquareCropByScale
     random_scale_crop_and_pad_to_square: RandomScaleCropAndPadToSquare
     adjust_gamma: AdjustGamma
-    def __init__(
-        self,
-        normalize_image: _Optional[_Union[NormalizeImage, _Mapping]] = ...,
-        random_horizontal_flip: _Optional[_Union[RandomHorizontalFlip, _Mapping]] = ...,
-        random_pixel_value_scale: _Optional[_Union[RandomPixelValueScale, _Mapping]] = ...,
-        random_image_scale: _Optional[_Union[RandomImageScale, _Mapping]] = ...,
-        random_rgb_to_gray: _Optional[_Union[RandomRGBtoGray, _Mapping]] = ...,
-        random_adjust_brightness: _Optional[_Union[RandomAdjustBrightness, _Mapping]] = ...,
-        random_adjust_contrast: _Optional[_Union[RandomAdjustContrast, _Mapping]] = ...,
-        random_adjust_hue: _Optional[_Union[RandomAdjustHue, _Mapping]] = ...,
-        random_adjust_saturation: _Optional[_Union[RandomAdjustSaturation, _Mapping]] = ...,
-        random_distort_color: _Optional[_Union[RandomDistortColor, _Mapping]] = ...,
-        random_jitter_boxes: _Optional[_Union[RandomJitterBoxes, _Mapping]] = ...,
-        random_crop_image: _Optional[_Union[RandomCropImage, _Mapping]] = ...,
-        random_pad_image: _Optional[_Union[RandomPadImage, _Mapping]] = ...,
-        random_crop_pad_image: _Optional[_Union[RandomCropPadImage, _Mapping]] = ...,
-        random_crop_to_aspect_ratio: _Optional[_Union[RandomCropToAspectRatio, _Mapping]] = ...,
-        random_black_patches: _Optional[_Union[RandomBlackPatches, _Mapping]] = ...,
-        random_resize_method: _Optional[_Union[RandomResizeMethod, _Mapping]] = ...,
-        scale_boxes_to_pixel_coordinates: _Optional[_Union[ScaleBoxesToPixelCoordinates, _Mapping]] = ...,
-        resize_image: _Optional[_Union[ResizeImage, _Mapping]] = ...,
-        subtract_channel_mean: _Optional[_Union[SubtractChannelMean, _Mapping]] = ...,
-        ssd_random_crop: _Optional[_Union[SSDRandomCrop, _Mapping]] = ...,
-        ssd_random_crop_pad: _Optional[_Union[SSDRandomCropPad, _Mapping]] = ...,
-        ssd_random_crop_fixed_aspect_ratio: _Optional[_Union[SSDRandomCropFixedAspectRatio, _Mapping]] = ...,
-        ssd_random_crop_pad_fixed_aspect_ratio: _Optional[_Union[SSDRandomCropPadFixedAspectRatio, _Mapping]] = ...,
-        random_vertical_flip: _Optional[_Union[RandomVerticalFlip, _Mapping]] = ...,
-        random_rotation90: _Optional[_Union[RandomRotation90, _Mapping]] = ...,
-        rgb_to_gray: _Optional[_Union[RGBtoGray, _Mapping]] = ...,
-        convert_class_logits_to_softmax: _Optional[_Union[ConvertClassLogitsToSoftmax, _Mapping]] = ...,
-        random_absolute_pad_image: _Optional[_Union[RandomAbsolutePadImage, _Mapping]] = ...,
-        random_self_concat_image: _Optional[_Union[RandomSelfConcatImage, _Mapping]] = ...,
-        autoaugment_image: _Optional[_Union[AutoAugmentImage, _Mapping]] = ...,
-        drop_label_probabilistically: _Optional[_Union[DropLabelProbabilistically, _Mapping]] = ...,
-        remap_labels: _Optional[_Union[RemapLabels, _Mapping]] = ...,
-        random_jpeg_quality: _Optional[_Union[RandomJpegQuality, _Mapping]] = ...,
-        random_downscale_to_target_pixels: _Optional[_Union[RandomDownscaleToTargetPixels, _Mapping]] = ...,
-        random_patch_gaussian: _Optional[_Union[RandomPatchGaussian, _Mapping]] = ...,
-        random_square_crop_by_scale: _Optional[_Union[RandomSquareCropByScale, _Mapping]] = ...,
-        random_scale_crop_and_pad_to_square: _Optional[_Union[RandomScaleCropAndPadToSquare, _Mapping]] = ...,
-        adjust_gamma: _Optional[_Union[AdjustGamma, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, normalize_image: _Optional[_Union[NormalizeImage, _Mapping]] = ..., random_horizontal_flip: _Optional[_Union[RandomHorizontalFlip, _Mapping]] = ..., random_pixel_value_scale: _Optional[_Union[RandomPixelValueScale, _Mapping]] = ..., random_image_scale: _Optional[_Union[RandomImageScale, _Mapping]] = ..., random_rgb_to_gray: _Optional[_Union[RandomRGBtoGray, _Mapping]] = ..., random_adjust_brightness: _Optional[_Union[RandomAdjustBrightness, _Mapping]] = ..., random_adjust_contrast: _Optional[_Union[RandomAdjustContrast, _Mapping]] = ..., random_adjust_hue: _Optional[_Union[RandomAdjustHue, _Mapping]] = ..., random_adjust_saturation: _Optional[_Union[RandomAdjustSaturation, _Mapping]] = ..., random_distort_color: _Optional[_Union[RandomDistortColor, _Mapping]] = ..., random_jitter_boxes: _Optional[_Union[RandomJitterBoxes, _Mapping]] = ..., random_crop_image: _Optional[_Union[RandomCropImage, _Mapping]] = ..., random_pad_image: _Optional[_Union[RandomPadImage, _Mapping]] = ..., random_crop_pad_image: _Optional[_Union[RandomCropPadImage, _Mapping]] = ..., random_crop_to_aspect_ratio: _Optional[_Union[RandomCropToAspectRatio, _Mapping]] = ..., random_black_patches: _Optional[_Union[RandomBlackPatches, _Mapping]] = ..., random_resize_method: _Optional[_Union[RandomResizeMethod, _Mapping]] = ..., scale_boxes_to_pixel_coordinates: _Optional[_Union[ScaleBoxesToPixelCoordinates, _Mapping]] = ..., resize_image: _Optional[_Union[ResizeImage, _Mapping]] = ..., subtract_channel_mean: _Optional[_Union[SubtractChannelMean, _Mapping]] = ..., ssd_random_crop: _Optional[_Union[SSDRandomCrop, _Mapping]] = ..., ssd_random_crop_pad: _Optional[_Union[SSDRandomCropPad, _Mapping]] = ..., ssd_random_crop_fixed_aspect_ratio: _Optional[_Union[SSDRandomCropFixedAspectRatio, _Mapping]] = ..., ssd_random_crop_pad_fixed_aspect_ratio: _Optional[_Union[SSDRandomCropPadFixedAspectRatio, _Mapping]] = ..., random_vertical_flip: _Optional[_Union[RandomVerticalFlip, _Mapping]] = ..., random_rotation90: _Optional[_Union[RandomRotation90, _Mapping]] = ..., rgb_to_gray: _Optional[_Union[RGBtoGray, _Mapping]] = ..., convert_class_logits_to_softmax: _Optional[_Union[ConvertClassLogitsToSoftmax, _Mapping]] = ..., random_absolute_pad_image: _Optional[_Union[RandomAbsolutePadImage, _Mapping]] = ..., random_self_concat_image: _Optional[_Union[RandomSelfConcatImage, _Mapping]] = ..., autoaugment_image: _Optional[_Union[AutoAugmentImage, _Mapping]] = ..., drop_label_probabilistically: _Optional[_Union[DropLabelProbabilistically, _Mapping]] = ..., remap_labels: _Optional[_Union[RemapLabels, _Mapping]] = ..., random_jpeg_quality: _Optional[_Union[RandomJpegQuality, _Mapping]] = ..., random_downscale_to_target_pixels: _Optional[_Union[RandomDownscaleToTargetPixels, _Mapping]] = ..., random_patch_gaussian: _Optional[_Union[RandomPatchGaussian, _Mapping]] = ..., random_square_crop_by_scale: _Optional[_Union[RandomSquareCropByScale, _Mapping]] = ..., random_scale_crop_and_pad_to_square: _Optional[_Union[RandomScaleCropAndPadToSquare, _Mapping]] = ..., adjust_gamma: _Optional[_Union[AdjustGamma, _Mapping]] = ...) -> None: ...
 
 class NormalizeImage(_message.Message):
     __slots__ = ("original_minval", "original_maxval", "target_minval", "target_maxval")
@@ -2094,13 +1280,7 @@ class NormalizeImage(_message.Message):
     original_maxval: float
     target_minval: float
     target_maxval: float
-    def __init__(
-        self,
-        original_minval: _Optional[float] = ...,
-        original_maxval: _Optional[float] = ...,
-        target_minval: _Optional[float] = ...,
-        target_maxval: _Optional[float] = ...,
-    ) -> None: ...
+    def __init__(self, original_minval: _Optional[float] = ..., original_maxval: _Optional[float] = ..., target_minval: _Optional[float] = ..., target_maxval: _Optional[float] = ...) -> None: ...
 
 class RandomHorizontalFlip(_message.Message):
     __slots__ = ("keypoint_flip_permutation", "probability")
@@ -2108,9 +1288,7 @@ class RandomHorizontalFlip(_message.Message):
     PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     keypoint_flip_permutation: _containers.RepeatedScalarFieldContainer[int]
     probability: float
-    def __init__(
-        self, keypoint_flip_permutation: _Optional[_Iterable[int]] = ..., probability: _Optional[float] = ...
-    ) -> None: ...
+    def __init__(self, keypoint_flip_permutation: _Optional[_Iterable[int]] = ..., probability: _Optional[float] = ...) -> None: ...
 
 class RandomVerticalFlip(_message.Message):
     __slots__ = ("keypoint_flip_permutation", "probability")
@@ -2118,9 +1296,7 @@ class RandomVerticalFlip(_message.Message):
     PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     keypoint_flip_permutation: _containers.RepeatedScalarFieldContainer[int]
     probability: float
-    def __init__(
-        self, keypoint_flip_permutation: _Optional[_Iterable[int]] = ..., probability: _Optional[float] = ...
-    ) -> None: ...
+    def __init__(self, keypoint_flip_permutation: _Optional[_Iterable[int]] = ..., probability: _Optional[float] = ...) -> None: ...
 
 class RandomRotation90(_message.Message):
     __slots__ = ("keypoint_rot_permutation", "probability")
@@ -2128,9 +1304,7 @@ class RandomRotation90(_message.Message):
     PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     keypoint_rot_permutation: _containers.RepeatedScalarFieldContainer[int]
     probability: float
-    def __init__(
-        self, keypoint_rot_permutation: _Optional[_Iterable[int]] = ..., probability: _Optional[float] = ...
-    ) -> None: ...
+    def __init__(self, keypoint_rot_permutation: _Optional[_Iterable[int]] = ..., probability: _Optional[float] = ...) -> None: ...
 
 class RandomPixelValueScale(_message.Message):
     __slots__ = ("minval", "maxval")
@@ -2195,16 +1369,7 @@ class RandomJitterBoxes(_message.Message):
     def __init__(self, ratio: _Optional[float] = ...) -> None: ...
 
 class RandomCropImage(_message.Message):
-    __slots__ = (
-        "min_object_covered",
-        "min_aspect_ratio",
-        "max_aspect_ratio",
-        "min_area",
-        "max_area",
-        "overlap_thresh",
-        "random_coef",
-        "clip_boxes",
-    )
+    __slots__ = ("min_object_covered", "min_aspect_ratio", "max_aspect_ratio", "min_area", "max_area", "overlap_thresh", "random_coef", "clip_boxes")
     MIN_OBJECT_COVERED_FIELD_NUMBER: _ClassVar[int]
     MIN_ASPECT_RATIO_FIELD_NUMBER: _ClassVar[int]
     MAX_ASPECT_RATIO_FIELD_NUMBER: _ClassVar[int]
@@ -2221,17 +1386,7 @@ class RandomCropImage(_message.Message):
     overlap_thresh: float
     random_coef: float
     clip_boxes: bool
-    def __init__(
-        self,
-        min_object_covered: _Optional[float] = ...,
-        min_aspect_ratio: _Optional[float] = ...,
-        max_aspect_ratio: _Optional[float] = ...,
-        min_area: _Optional[float] = ...,
-        max_area: _Optional[float] = ...,
-        overlap_thresh: _Optional[float] = ...,
-        random_coef: _Optional[float] = ...,
-        clip_boxes: _Optional[bool] = ...,
-    ) -> None: ...
+    def __init__(self, min_object_covered: _Optional[float] = ..., min_aspect_ratio: _Optional[float] = ..., max_aspect_ratio: _Optional[float] = ..., min_area: _Optional[float] = ..., max_area: _Optional[float] = ..., overlap_thresh: _Optional[float] = ..., random_coef: _Optional[float] = ..., clip_boxes: _Optional[bool] = ...) -> None: ...
 
 class RandomPadImage(_message.Message):
     __slots__ = ("min_image_height", "min_image_width", "max_image_height", "max_image_width", "pad_color")
@@ -2245,14 +1400,7 @@ class RandomPadImage(_message.Message):
     max_image_height: int
     max_image_width: int
     pad_color: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(
-        self,
-        min_image_height: _Optional[int] = ...,
-        min_image_width: _Optional[int] = ...,
-        max_image_height: _Optional[int] = ...,
-        max_image_width: _Optional[int] = ...,
-        pad_color: _Optional[_Iterable[float]] = ...,
-    ) -> None: ...
+    def __init__(self, min_image_height: _Optional[int] = ..., min_image_width: _Optional[int] = ..., max_image_height: _Optional[int] = ..., max_image_width: _Optional[int] = ..., pad_color: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class RandomAbsolutePadImage(_message.Message):
     __slots__ = ("max_height_padding", "max_width_padding", "pad_color")
@@ -2262,27 +1410,10 @@ class RandomAbsolutePadImage(_message.Message):
     max_height_padding: int
     max_width_padding: int
     pad_color: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(
-        self,
-        max_height_padding: _Optional[int] = ...,
-        max_width_padding: _Optional[int] = ...,
-        pad_color: _Optional[_Iterable[float]] = ...,
-    ) -> None: ...
+    def __init__(self, max_height_padding: _Optional[int] = ..., max_width_padding: _Optional[int] = ..., pad_color: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class RandomCropPadImage(_message.Message):
-    __slots__ = (
-        "min_object_covered",
-        "min_aspect_ratio",
-        "max_aspect_ratio",
-        "min_area",
-        "max_area",
-        "overlap_thresh",
-        "random_coef",
-        "min_padded_size_ratio",
-        "max_padded_size_ratio",
-        "pad_color",
-        "clip_boxes",
-    )
+    __slots__ = ("min_object_covered", "min_aspect_ratio", "max_aspect_ratio", "min_area", "max_area", "overlap_thresh", "random_coef", "min_padded_size_ratio", "max_padded_size_ratio", "pad_color", "clip_boxes")
     MIN_OBJECT_COVERED_FIELD_NUMBER: _ClassVar[int]
     MIN_ASPECT_RATIO_FIELD_NUMBER: _ClassVar[int]
     MAX_ASPECT_RATIO_FIELD_NUMBER: _ClassVar[int]
@@ -2305,20 +1436,7 @@ class RandomCropPadImage(_message.Message):
     max_padded_size_ratio: _containers.RepeatedScalarFieldContainer[float]
     pad_color: _containers.RepeatedScalarFieldContainer[float]
     clip_boxes: bool
-    def __init__(
-        self,
-        min_object_covered: _Optional[float] = ...,
-        min_aspect_ratio: _Optional[float] = ...,
-        max_aspect_ratio: _Optional[float] = ...,
-        min_area: _Optional[float] = ...,
-        max_area: _Optional[float] = ...,
-        overlap_thresh: _Optional[float] = ...,
-        random_coef: _Optional[float] = ...,
-        min_padded_size_ratio: _Optional[_Iterable[float]] = ...,
-        max_padded_size_ratio: _Optional[_Iterable[float]] = ...,
-        pad_color: _Optional[_Iterable[float]] = ...,
-        clip_boxes: _Optional[bool] = ...,
-    ) -> None: ...
+    def __init__(self, min_object_covered: _Optional[float] = ..., min_aspect_ratio: _Optional[float] = ..., max_aspect_ratio: _Optional[float] = ..., min_area: _Optional[float] = ..., max_area: _Optional[float] = ..., overlap_thresh: _Optional[float] = ..., random_coef: _Optional[float] = ..., min_padded_size_ratio: _Optional[_Iterable[float]] = ..., max_padded_size_ratio: _Optional[_Iterable[float]] = ..., pad_color: _Optional[_Iterable[float]] = ..., clip_boxes: _Optional[bool] = ...) -> None: ...
 
 class RandomCropToAspectRatio(_message.Message):
     __slots__ = ("aspect_ratio", "overlap_thresh", "clip_boxes")
@@ -2328,12 +1446,7 @@ class RandomCropToAspectRatio(_message.Message):
     aspect_ratio: float
     overlap_thresh: float
     clip_boxes: bool
-    def __init__(
-        self,
-        aspect_ratio: _Optional[float] = ...,
-        overlap_thresh: _Optional[float] = ...,
-        clip_boxes: _Optional[bool] = ...,
-    ) -> None: ...
+    def __init__(self, aspect_ratio: _Optional[float] = ..., overlap_thresh: _Optional[float] = ..., clip_boxes: _Optional[bool] = ...) -> None: ...
 
 class RandomBlackPatches(_message.Message):
     __slots__ = ("max_black_patches", "probability", "size_to_image_ratio")
@@ -2343,12 +1456,7 @@ class RandomBlackPatches(_message.Message):
     max_black_patches: int
     probability: float
     size_to_image_ratio: float
-    def __init__(
-        self,
-        max_black_patches: _Optional[int] = ...,
-        probability: _Optional[float] = ...,
-        size_to_image_ratio: _Optional[float] = ...,
-    ) -> None: ...
+    def __init__(self, max_black_patches: _Optional[int] = ..., probability: _Optional[float] = ..., size_to_image_ratio: _Optional[float] = ...) -> None: ...
 
 class RandomResizeMethod(_message.Message):
     __slots__ = ("target_height", "target_width")
@@ -2374,7 +1482,6 @@ class ResizeImage(_message.Message):
         BICUBIC: _ClassVar[ResizeImage.Method]
         BILINEAR: _ClassVar[ResizeImage.Method]
         NEAREST_NEIGHBOR: _ClassVar[ResizeImage.Method]
-
     AREA: ResizeImage.Method
     BICUBIC: ResizeImage.Method
     BILINEAR: ResizeImage.Method
@@ -2385,12 +1492,7 @@ class ResizeImage(_message.Message):
     new_height: int
     new_width: int
     method: ResizeImage.Method
-    def __init__(
-        self,
-        new_height: _Optional[int] = ...,
-        new_width: _Optional[int] = ...,
-        method: _Optional[_Union[ResizeImage.Method, str]] = ...,
-    ) -> None: ...
+    def __init__(self, new_height: _Optional[int] = ..., new_width: _Optional[int] = ..., method: _Optional[_Union[ResizeImage.Method, str]] = ...) -> None: ...
 
 class SubtractChannelMean(_message.Message):
     __slots__ = ("means",)
@@ -2399,16 +1501,7 @@ class SubtractChannelMean(_message.Message):
     def __init__(self, means: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class SSDRandomCropOperation(_message.Message):
-    __slots__ = (
-        "min_object_covered",
-        "min_aspect_ratio",
-        "max_aspect_ratio",
-        "min_area",
-        "max_area",
-        "overlap_thresh",
-        "random_coef",
-        "clip_boxes",
-    )
+    __slots__ = ("min_object_covered", "min_aspect_ratio", "max_aspect_ratio", "min_area", "max_area", "overlap_thresh", "random_coef", "clip_boxes")
     MIN_OBJECT_COVERED_FIELD_NUMBER: _ClassVar[int]
     MIN_ASPECT_RATIO_FIELD_NUMBER: _ClassVar[int]
     MAX_ASPECT_RATIO_FIELD_NUMBER: _ClassVar[int]
@@ -2425,17 +1518,7 @@ class SSDRandomCropOperation(_message.Message):
     overlap_thresh: float
     random_coef: float
     clip_boxes: bool
-    def __init__(
-        self,
-        min_object_covered: _Optional[float] = ...,
-        min_aspect_ratio: _Optional[float] = ...,
-        max_aspect_ratio: _Optional[float] = ...,
-        min_area: _Optional[float] = ...,
-        max_area: _Optional[float] = ...,
-        overlap_thresh: _Optional[float] = ...,
-        random_coef: _Optional[float] = ...,
-        clip_boxes: _Optional[bool] = ...,
-    ) -> None: ...
+    def __init__(self, min_object_covered: _Optional[float] = ..., min_aspect_ratio: _Optional[float] = ..., max_aspect_ratio: _Optional[float] = ..., min_area: _Optional[float] = ..., max_area: _Optional[float] = ..., overlap_thresh: _Optional[float] = ..., random_coef: _Optional[float] = ..., clip_boxes: _Optional[bool] = ...) -> None: ...
 
 class SSDRandomCrop(_message.Message):
     __slots__ = ("operations",)
@@ -2444,21 +1527,7 @@ class SSDRandomCrop(_message.Message):
     def __init__(self, operations: _Optional[_Iterable[_Union[SSDRandomCropOperation, _Mapping]]] = ...) -> None: ...
 
 class SSDRandomCropPadOperation(_message.Message):
-    __slots__ = (
-        "min_object_covered",
-        "min_aspect_ratio",
-        "max_aspect_ratio",
-        "min_area",
-        "max_area",
-        "overlap_thresh",
-        "random_coef",
-        "min_padded_size_ratio",
-        "max_padded_size_ratio",
-        "pad_color_r",
-        "pad_color_g",
-        "pad_color_b",
-        "clip_boxes",
-    )
+    __slots__ = ("min_object_covered", "min_aspect_ratio", "max_aspect_ratio", "min_area", "max_area", "overlap_thresh", "random_coef", "min_padded_size_ratio", "max_padded_size_ratio", "pad_color_r", "pad_color_g", "pad_color_b", "clip_boxes")
     MIN_OBJECT_COVERED_FIELD_NUMBER: _ClassVar[int]
     MIN_ASPECT_RATIO_FIELD_NUMBER: _ClassVar[int]
     MAX_ASPECT_RATIO_FIELD_NUMBER: _ClassVar[int]
@@ -2485,22 +1554,7 @@ class SSDRandomCropPadOperation(_message.Message):
     pad_color_g: float
     pad_color_b: float
     clip_boxes: bool
-    def __init__(
-        self,
-        min_object_covered: _Optional[float] = ...,
-        min_aspect_ratio: _Optional[float] = ...,
-        max_aspect_ratio: _Optional[float] = ...,
-        min_area: _Optional[float] = ...,
-        max_area: _Optional[float] = ...,
-        overlap_thresh: _Optional[float] = ...,
-        random_coef: _Optional[float] = ...,
-        min_padded_size_ratio: _Optional[_Iterable[float]] = ...,
-        max_padded_size_ratio: _Optional[_Iterable[float]] = ...,
-        pad_color_r: _Optional[float] = ...,
-        pad_color_g: _Optional[float] = ...,
-        pad_color_b: _Optional[float] = ...,
-        clip_boxes: _Optional[bool] = ...,
-    ) -> None: ...
+    def __init__(self, min_object_covered: _Optional[float] = ..., min_aspect_ratio: _Optional[float] = ..., max_aspect_ratio: _Optional[float] = ..., min_area: _Optional[float] = ..., max_area: _Optional[float] = ..., overlap_thresh: _Optional[float] = ..., random_coef: _Optional[float] = ..., min_padded_size_ratio: _Optional[_Iterable[float]] = ..., max_padded_size_ratio: _Optional[_Iterable[float]] = ..., pad_color_r: _Optional[float] = ..., pad_color_g: _Optional[float] = ..., pad_color_b: _Optional[float] = ..., clip_boxes: _Optional[bool] = ...) -> None: ...
 
 class SSDRandomCropPad(_message.Message):
     __slots__ = ("operations",)
@@ -2522,15 +1576,7 @@ class SSDRandomCropFixedAspectRatioOperation(_message.Message):
     overlap_thresh: float
     random_coef: float
     clip_boxes: bool
-    def __init__(
-        self,
-        min_object_covered: _Optional[float] = ...,
-        min_area: _Optional[float] = ...,
-        max_area: _Optional[float] = ...,
-        overlap_thresh: _Optional[float] = ...,
-        random_coef: _Optional[float] = ...,
-        clip_boxes: _Optional[bool] = ...,
-    ) -> None: ...
+    def __init__(self, min_object_covered: _Optional[float] = ..., min_area: _Optional[float] = ..., max_area: _Optional[float] = ..., overlap_thresh: _Optional[float] = ..., random_coef: _Optional[float] = ..., clip_boxes: _Optional[bool] = ...) -> None: ...
 
 class SSDRandomCropFixedAspectRatio(_message.Message):
     __slots__ = ("operations", "aspect_ratio")
@@ -2538,25 +1584,10 @@ class SSDRandomCropFixedAspectRatio(_message.Message):
     ASPECT_RATIO_FIELD_NUMBER: _ClassVar[int]
     operations: _containers.RepeatedCompositeFieldContainer[SSDRandomCropFixedAspectRatioOperation]
     aspect_ratio: float
-    def __init__(
-        self,
-        operations: _Optional[_Iterable[_Union[SSDRandomCropFixedAspectRatioOperation, _Mapping]]] = ...,
-        aspect_ratio: _Optional[float] = ...,
-    ) -> None: ...
+    def __init__(self, operations: _Optional[_Iterable[_Union[SSDRandomCropFixedAspectRatioOperation, _Mapping]]] = ..., aspect_ratio: _Optional[float] = ...) -> None: ...
 
 class SSDRandomCropPadFixedAspectRatioOperation(_message.Message):
-    __slots__ = (
-        "min_object_covered",
-        "min_aspect_ratio",
-        "max_aspect_ratio",
-        "min_area",
-        "max_area",
-        "overlap_thresh",
-        "random_coef",
-        "clip_boxes",
-        "min_padded_size_ratio",
-        "max_padded_size_ratio",
-    )
+    __slots__ = ("min_object_covered", "min_aspect_ratio", "max_aspect_ratio", "min_area", "max_area", "overlap_thresh", "random_coef", "clip_boxes", "min_padded_size_ratio", "max_padded_size_ratio")
     MIN_OBJECT_COVERED_FIELD_NUMBER: _ClassVar[int]
     MIN_ASPECT_RATIO_FIELD_NUMBER: _ClassVar[int]
     MAX_ASPECT_RATIO_FIELD_NUMBER: _ClassVar[int]
@@ -2577,19 +1608,7 @@ class SSDRandomCropPadFixedAspectRatioOperation(_message.Message):
     clip_boxes: bool
     min_padded_size_ratio: _containers.RepeatedScalarFieldContainer[float]
     max_padded_size_ratio: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(
-        self,
-        min_object_covered: _Optional[float] = ...,
-        min_aspect_ratio: _Optional[float] = ...,
-        max_aspect_ratio: _Optional[float] = ...,
-        min_area: _Optional[float] = ...,
-        max_area: _Optional[float] = ...,
-        overlap_thresh: _Optional[float] = ...,
-        random_coef: _Optional[float] = ...,
-        clip_boxes: _Optional[bool] = ...,
-        min_padded_size_ratio: _Optional[_Iterable[float]] = ...,
-        max_padded_size_ratio: _Optional[_Iterable[float]] = ...,
-    ) -> None: ...
+    def __init__(self, min_object_covered: _Optional[float] = ..., min_aspect_ratio: _Optional[float] = ..., max_aspect_ratio: _Optional[float] = ..., min_area: _Optional[float] = ..., max_area: _Optional[float] = ..., overlap_thresh: _Optional[float] = ..., random_coef: _Optional[float] = ..., clip_boxes: _Optional[bool] = ..., min_padded_size_ratio: _Optional[_Iterable[float]] = ..., max_padded_size_ratio: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class SSDRandomCropPadFixedAspectRatio(_message.Message):
     __slots__ = ("operations", "aspect_ratio", "min_padded_size_ratio", "max_padded_size_ratio")
@@ -2601,13 +1620,7 @@ class SSDRandomCropPadFixedAspectRatio(_message.Message):
     aspect_ratio: float
     min_padded_size_ratio: _containers.RepeatedScalarFieldContainer[float]
     max_padded_size_ratio: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(
-        self,
-        operations: _Optional[_Iterable[_Union[SSDRandomCropPadFixedAspectRatioOperation, _Mapping]]] = ...,
-        aspect_ratio: _Optional[float] = ...,
-        min_padded_size_ratio: _Optional[_Iterable[float]] = ...,
-        max_padded_size_ratio: _Optional[_Iterable[float]] = ...,
-    ) -> None: ...
+    def __init__(self, operations: _Optional[_Iterable[_Union[SSDRandomCropPadFixedAspectRatioOperation, _Mapping]]] = ..., aspect_ratio: _Optional[float] = ..., min_padded_size_ratio: _Optional[_Iterable[float]] = ..., max_padded_size_ratio: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class ConvertClassLogitsToSoftmax(_message.Message):
     __slots__ = ("temperature",)
@@ -2621,9 +1634,7 @@ class RandomSelfConcatImage(_message.Message):
     CONCAT_HORIZONTAL_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     concat_vertical_probability: float
     concat_horizontal_probability: float
-    def __init__(
-        self, concat_vertical_probability: _Optional[float] = ..., concat_horizontal_probability: _Optional[float] = ...
-    ) -> None: ...
+    def __init__(self, concat_vertical_probability: _Optional[float] = ..., concat_horizontal_probability: _Optional[float] = ...) -> None: ...
 
 class AutoAugmentImage(_message.Message):
     __slots__ = ("policy_name",)
@@ -2655,12 +1666,7 @@ class RandomJpegQuality(_message.Message):
     random_coef: float
     min_jpeg_quality: int
     max_jpeg_quality: int
-    def __init__(
-        self,
-        random_coef: _Optional[float] = ...,
-        min_jpeg_quality: _Optional[int] = ...,
-        max_jpeg_quality: _Optional[int] = ...,
-    ) -> None: ...
+    def __init__(self, random_coef: _Optional[float] = ..., min_jpeg_quality: _Optional[int] = ..., max_jpeg_quality: _Optional[int] = ...) -> None: ...
 
 class RandomDownscaleToTargetPixels(_message.Message):
     __slots__ = ("random_coef", "min_target_pixels", "max_target_pixels")
@@ -2670,12 +1676,7 @@ class RandomDownscaleToTargetPixels(_message.Message):
     random_coef: float
     min_target_pixels: int
     max_target_pixels: int
-    def __init__(
-        self,
-        random_coef: _Optional[float] = ...,
-        min_target_pixels: _Optional[int] = ...,
-        max_target_pixels: _Optional[int] = ...,
-    ) -> None: ...
+    def __init__(self, random_coef: _Optional[float] = ..., min_target_pixels: _Optional[int] = ..., max_target_pixels: _Optional[int] = ...) -> None: ...
 
 class RandomPatchGaussian(_message.Message):
     __slots__ = ("random_coef", "min_patch_size", "max_patch_size", "min_gaussian_stddev", "max_gaussian_stddev")
@@ -2689,14 +1690,7 @@ class RandomPatchGaussian(_message.Message):
     max_patch_size: int
     min_gaussian_stddev: float
     max_gaussian_stddev: float
-    def __init__(
-        self,
-        random_coef: _Optional[float] = ...,
-        min_patch_size: _Optional[int] = ...,
-        max_patch_size: _Optional[int] = ...,
-        min_gaussian_stddev: _Optional[float] = ...,
-        max_gaussian_stddev: _Optional[float] = ...,
-    ) -> None: ...
+    def __init__(self, random_coef: _Optional[float] = ..., min_patch_size: _Optional[int] = ..., max_patch_size: _Optional[int] = ..., min_gaussian_stddev: _Optional[float] = ..., max_gaussian_stddev: _Optional[float] = ...) -> None: ...
 
 class RandomSquareCropByScale(_message.Message):
     __slots__ = ("max_border", "scale_min", "scale_max", "num_scales")
@@ -2708,13 +1702,7 @@ class RandomSquareCropByScale(_message.Message):
     scale_min: float
     scale_max: float
     num_scales: int
-    def __init__(
-        self,
-        max_border: _Optional[int] = ...,
-        scale_min: _Optional[float] = ...,
-        scale_max: _Optional[float] = ...,
-        num_scales: _Optional[int] = ...,
-    ) -> None: ...
+    def __init__(self, max_border: _Optional[int] = ..., scale_min: _Optional[float] = ..., scale_max: _Optional[float] = ..., num_scales: _Optional[int] = ...) -> None: ...
 
 class RandomScaleCropAndPadToSquare(_message.Message):
     __slots__ = ("output_size", "scale_min", "scale_max")
@@ -2724,9 +1712,7 @@ class RandomScaleCropAndPadToSquare(_message.Message):
     output_size: int
     scale_min: float
     scale_max: float
-    def __init__(
-        self, output_size: _Optional[int] = ..., scale_min: _Optional[float] = ..., scale_max: _Optional[float] = ...
-    ) -> None: ...
+    def __init__(self, output_size: _Optional[int] = ..., scale_min: _Optional[float] = ..., scale_max: _Optional[float] = ...) -> None: ...
 
 class AdjustGamma(_message.Message):
     __slots__ = ("gamma", "gain")
@@ -2737,38 +1723,7 @@ class AdjustGamma(_message.Message):
     def __init__(self, gamma: _Optional[float] = ..., gain: _Optional[float] = ...) -> None: ...
 
 class InputReader(_message.Message):
-    __slots__ = (
-        "label_map_path",
-        "shuffle",
-        "queue_capacity",
-        "min_after_dequeue",
-        "num_epochs",
-        "num_readers",
-        "load_instance_masks",
-        "tf_record_input_reader",
-        "external_input_reader",
-        "mask_type",
-        "shuffle_buffer_size",
-        "filenames_shuffle_buffer_size",
-        "prefetch_size",
-        "num_parallel_map_calls",
-        "read_block_length",
-        "num_keypoints",
-        "use_display_name",
-        "num_additional_channels",
-        "num_parallel_batches",
-        "num_prefetch_batches",
-        "max_number_of_boxes",
-        "sample_1_of_n_examples",
-        "name",
-        "load_multiclass_scores",
-        "load_context_features",
-        "keypoint_type_weight",
-        "include_source_id",
-        "expand_labels_hierarchy",
-        "input_type",
-        "load_dense_pose",
-    )
+    __slots__ = ("label_map_path", "shuffle", "queue_capacity", "min_after_dequeue", "num_epochs", "num_readers", "load_instance_masks", "tf_record_input_reader", "external_input_reader", "mask_type", "shuffle_buffer_size", "filenames_shuffle_buffer_size", "prefetch_size", "num_parallel_map_calls", "read_block_length", "num_keypoints", "use_display_name", "num_additional_channels", "num_parallel_batches", "num_prefetch_batches", "max_number_of_boxes", "sample_1_of_n_examples", "name", "load_multiclass_scores", "load_context_features", "keypoint_type_weight", "include_source_id", "expand_labels_hierarchy", "input_type", "load_dense_pose")
     LABEL_MAP_PATH_FIELD_NUMBER: _ClassVar[int]
     SHUFFLE_FIELD_NUMBER: _ClassVar[int]
     QUEUE_CAPACITY_FIELD_NUMBER: _ClassVar[int]
@@ -2829,39 +1784,7 @@ class InputReader(_message.Message):
     expand_labels_hierarchy: bool
     input_type: InputType
     load_dense_pose: bool
-    def __init__(
-        self,
-        label_map_path: _Optional[str] = ...,
-        shuffle: _Optional[bool] = ...,
-        queue_capacity: _Optional[int] = ...,
-        min_after_dequeue: _Optional[int] = ...,
-        num_epochs: _Optional[int] = ...,
-        num_readers: _Optional[int] = ...,
-        load_instance_masks: _Optional[bool] = ...,
-        tf_record_input_reader: _Optional[_Union[TFRecordInputReader, _Mapping]] = ...,
-        external_input_reader: _Optional[_Union[ExternalInputReader, _Mapping]] = ...,
-        mask_type: _Optional[_Union[InstanceMaskType, str]] = ...,
-        shuffle_buffer_size: _Optional[int] = ...,
-        filenames_shuffle_buffer_size: _Optional[int] = ...,
-        prefetch_size: _Optional[int] = ...,
-        num_parallel_map_calls: _Optional[int] = ...,
-        read_block_length: _Optional[int] = ...,
-        num_keypoints: _Optional[int] = ...,
-        use_display_name: _Optional[bool] = ...,
-        num_additional_channels: _Optional[int] = ...,
-        num_parallel_batches: _Optional[int] = ...,
-        num_prefetch_batches: _Optional[int] = ...,
-        max_number_of_boxes: _Optional[int] = ...,
-        sample_1_of_n_examples: _Optional[int] = ...,
-        name: _Optional[str] = ...,
-        load_multiclass_scores: _Optional[bool] = ...,
-        load_context_features: _Optional[bool] = ...,
-        keypoint_type_weight: _Optional[_Iterable[float]] = ...,
-        include_source_id: _Optional[bool] = ...,
-        expand_labels_hierarchy: _Optional[bool] = ...,
-        input_type: _Optional[_Union[InputType, str]] = ...,
-        load_dense_pose: _Optional[bool] = ...,
-    ) -> None: ...
+    def __init__(self, label_map_path: _Optional[str] = ..., shuffle: _Optional[bool] = ..., queue_capacity: _Optional[int] = ..., min_after_dequeue: _Optional[int] = ..., num_epochs: _Optional[int] = ..., num_readers: _Optional[int] = ..., load_instance_masks: _Optional[bool] = ..., tf_record_input_reader: _Optional[_Union[TFRecordInputReader, _Mapping]] = ..., external_input_reader: _Optional[_Union[ExternalInputReader, _Mapping]] = ..., mask_type: _Optional[_Union[InstanceMaskType, str]] = ..., shuffle_buffer_size: _Optional[int] = ..., filenames_shuffle_buffer_size: _Optional[int] = ..., prefetch_size: _Optional[int] = ..., num_parallel_map_calls: _Optional[int] = ..., read_block_length: _Optional[int] = ..., num_keypoints: _Optional[int] = ..., use_display_name: _Optional[bool] = ..., num_additional_channels: _Optional[int] = ..., num_parallel_batches: _Optional[int] = ..., num_prefetch_batches: _Optional[int] = ..., max_number_of_boxes: _Optional[int] = ..., sample_1_of_n_examples: _Optional[int] = ..., name: _Optional[str] = ..., load_multiclass_scores: _Optional[bool] = ..., load_context_features: _Optional[bool] = ..., keypoint_type_weight: _Optional[_Iterable[float]] = ..., include_source_id: _Optional[bool] = ..., expand_labels_hierarchy: _Optional[bool] = ..., input_type: _Optional[_Union[InputType, str]] = ..., load_dense_pose: _Optional[bool] = ...) -> None: ...
 
 class TFRecordInputReader(_message.Message):
     __slots__ = ("input_path",)
@@ -2874,35 +1797,7 @@ class ExternalInputReader(_message.Message):
     def __init__(self) -> None: ...
 
 class EvalConfig(_message.Message):
-    __slots__ = (
-        "num_visualizations",
-        "num_examples",
-        "eval_interval_secs",
-        "max_evals",
-        "save_graph",
-        "visualization_export_dir",
-        "eval_master",
-        "metrics_set",
-        "export_path",
-        "ignore_groundtruth",
-        "use_moving_averages",
-        "eval_instance_masks",
-        "min_score_threshold",
-        "max_num_boxes_to_visualize",
-        "skip_scores",
-        "skip_labels",
-        "visualize_groundtruth_boxes",
-        "groundtruth_box_visualization_color",
-        "keep_image_id_for_visualization_export",
-        "retain_original_images",
-        "include_metrics_per_category",
-        "batch_size",
-        "recall_lower_bound",
-        "recall_upper_bound",
-        "retain_original_image_additional_channels",
-        "force_no_resize",
-        "use_dummy_loss_in_eval",
-    )
+    __slots__ = ("num_visualizations", "num_examples", "eval_interval_secs", "max_evals", "save_graph", "visualization_export_dir", "eval_master", "metrics_set", "export_path", "ignore_groundtruth", "use_moving_averages", "eval_instance_masks", "min_score_threshold", "max_num_boxes_to_visualize", "skip_scores", "skip_labels", "visualize_groundtruth_boxes", "groundtruth_box_visualization_color", "keep_image_id_for_visualization_export", "retain_original_images", "include_metrics_per_category", "batch_size", "recall_lower_bound", "recall_upper_bound", "retain_original_image_additional_channels", "force_no_resize", "use_dummy_loss_in_eval")
     NUM_VISUALIZATIONS_FIELD_NUMBER: _ClassVar[int]
     NUM_EXAMPLES_FIELD_NUMBER: _ClassVar[int]
     EVAL_INTERVAL_SECS_FIELD_NUMBER: _ClassVar[int]
@@ -2957,36 +1852,7 @@ class EvalConfig(_message.Message):
     retain_original_image_additional_channels: bool
     force_no_resize: bool
     use_dummy_loss_in_eval: bool
-    def __init__(
-        self,
-        num_visualizations: _Optional[int] = ...,
-        num_examples: _Optional[int] = ...,
-        eval_interval_secs: _Optional[int] = ...,
-        max_evals: _Optional[int] = ...,
-        save_graph: _Optional[bool] = ...,
-        visualization_export_dir: _Optional[str] = ...,
-        eval_master: _Optional[str] = ...,
-        metrics_set: _Optional[_Iterable[str]] = ...,
-        export_path: _Optional[str] = ...,
-        ignore_groundtruth: _Optional[bool] = ...,
-        use_moving_averages: _Optional[bool] = ...,
-        eval_instance_masks: _Optional[bool] = ...,
-        min_score_threshold: _Optional[float] = ...,
-        max_num_boxes_to_visualize: _Optional[int] = ...,
-        skip_scores: _Optional[bool] = ...,
-        skip_labels: _Optional[bool] = ...,
-        visualize_groundtruth_boxes: _Optional[bool] = ...,
-        groundtruth_box_visualization_color: _Optional[str] = ...,
-        keep_image_id_for_visualization_export: _Optional[bool] = ...,
-        retain_original_images: _Optional[bool] = ...,
-        include_metrics_per_category: _Optional[bool] = ...,
-        batch_size: _Optional[int] = ...,
-        recall_lower_bound: _Optional[float] = ...,
-        recall_upper_bound: _Optional[float] = ...,
-        retain_original_image_additional_channels: _Optional[bool] = ...,
-        force_no_resize: _Optional[bool] = ...,
-        use_dummy_loss_in_eval: _Optional[bool] = ...,
-    ) -> None: ...
+    def __init__(self, num_visualizations: _Optional[int] = ..., num_examples: _Optional[int] = ..., eval_interval_secs: _Optional[int] = ..., max_evals: _Optional[int] = ..., save_graph: _Optional[bool] = ..., visualization_export_dir: _Optional[str] = ..., eval_master: _Optional[str] = ..., metrics_set: _Optional[_Iterable[str]] = ..., export_path: _Optional[str] = ..., ignore_groundtruth: _Optional[bool] = ..., use_moving_averages: _Optional[bool] = ..., eval_instance_masks: _Optional[bool] = ..., min_score_threshold: _Optional[float] = ..., max_num_boxes_to_visualize: _Optional[int] = ..., skip_scores: _Optional[bool] = ..., skip_labels: _Optional[bool] = ..., visualize_groundtruth_boxes: _Optional[bool] = ..., groundtruth_box_visualization_color: _Optional[str] = ..., keep_image_id_for_visualization_export: _Optional[bool] = ..., retain_original_images: _Optional[bool] = ..., include_metrics_per_category: _Optional[bool] = ..., batch_size: _Optional[int] = ..., recall_lower_bound: _Optional[float] = ..., recall_upper_bound: _Optional[float] = ..., retain_original_image_additional_channels: _Optional[bool] = ..., force_no_resize: _Optional[bool] = ..., use_dummy_loss_in_eval: _Optional[bool] = ...) -> None: ...
 
 class GraphRewriter(_message.Message):
     __slots__ = ("quantization",)
@@ -3004,10 +1870,20 @@ class Quantization(_message.Message):
     weight_bits: int
     activation_bits: int
     symmetric: bool
-    def __init__(
-        self,
-        delay: _Optional[int] = ...,
-        weight_bits: _Optional[int] = ...,
-        activation_bits: _Optional[int] = ...,
-        symmetric: _Optional[bool] = ...,
-    ) -> None: ...
+    def __init__(self, delay: _Optional[int] = ..., weight_bits: _Optional[int] = ..., activation_bits: _Optional[int] = ..., symmetric: _Optional[bool] = ...) -> None: ...
+
+class StringIntLabelMapItem(_message.Message):
+    __slots__ = ("name", "id", "display_name")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    id: int
+    display_name: str
+    def __init__(self, name: _Optional[str] = ..., id: _Optional[int] = ..., display_name: _Optional[str] = ...) -> None: ...
+
+class StringIntLabelMap(_message.Message):
+    __slots__ = ("item",)
+    ITEM_FIELD_NUMBER: _ClassVar[int]
+    item: _containers.RepeatedCompositeFieldContainer[StringIntLabelMapItem]
+    def __init__(self, item: _Optional[_Iterable[_Union[StringIntLabelMapItem, _Mapping]]] = ...) -> None: ...

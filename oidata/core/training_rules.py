@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from oidata.core.evidence import VALIDATION, Evidence, Reads, Rule
+from oidata.core.evidence import TRAIN, VALIDATION, Evidence, Reads, Rule
 from oidata.core.findings import Area, Finding, Severity
 from oidata.core.pipeline import differences
 from oidata.core.schedule import schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from oidata.core.pipeline import Difference
-    from oidata.core.pipeline_pb2 import InputReader, PreprocessingStep
+    from oidata.core.pipeline_pb2 import PreprocessingStep
 
 # He, Girshick, Dollár: Rethinking ImageNet Pre-training (2019), section 5: from scratch catches up with 10,000 COCO
 # photos, and breaks down with fewer.
@@ -25,6 +26,11 @@ DECAYED = 0.5
 # Weights that differ less than this are the same.
 _CLOSE = 1e-6
 
+# Shards are numbered with as many digits as there are question marks: train.record-?????-of-00010.
+_SHARDS = re.compile(r"-(\?+)-of-(\d+)$")
+
+_NUM_FAULTS = 5
+_UNSET = "fine_tune_checkpoint is not set"
 _TFOD_TRAIN = "TFOD protos/train.proto"
 _ZOOMS_OUT = frozenset(
     {
@@ -42,15 +48,16 @@ _ZOOMS_OUT = frozenset(
 
 
 def _no_checkpoint(evidence: Evidence) -> Finding | None:
-    if evidence.train.fine_tune_checkpoint:
+    checkpoint = evidence.train.fine_tune_checkpoint
+    if (checkpoint and not _is_placeholder(checkpoint)) or TRAIN not in evidence.splits:
         return None
     num_photos = evidence.num_train_photos
     return Finding(
         name="no_checkpoint",
         area=Area.TRAINING,
         severity=Severity.ERROR if num_photos < ENOUGH_FROM_SCRATCH else Severity.WARNING,
-        what="Training starts from random weights: fine_tune_checkpoint is not set.",
-        evidence=f"{num_photos:,} train photos with ground truth; from scratch, {ENOUGH_FROM_SCRATCH:,} are a floor.",
+        what=f"Training starts from random weights: {f'{checkpoint} is no checkpoint' if checkpoint else _UNSET}.",
+        evidence=f"{num_photos:,} train photos; from scratch, {ENOUGH_FROM_SCRATCH:,} are a floor.",
         effect="The backbone has to learn edges and textures from these photos alone, and overfits to them instead.",
         fix="Set train_config.fine_tune_checkpoint to the COCO or Open Images checkpoint of this model, with "
         'fine_tune_checkpoint_type: "detection".',
@@ -59,8 +66,9 @@ def _no_checkpoint(evidence: Evidence) -> Finding | None:
 
 
 def _num_classes(evidence: Evidence) -> Finding | None:
-    configured, there = evidence.ssd.num_classes, len(evidence.classes.labels)
-    if evidence.config.architecture != "ssd" or configured == there:
+    model = getattr(evidence.config.message.model, evidence.config.architecture, None)
+    configured, there = getattr(model, "num_classes", None), len(evidence.classes.labels)
+    if configured is None or configured == there:
         return None
     names = ", ".join(evidence.classes.names.values())
     return Finding(
@@ -70,8 +78,33 @@ def _num_classes(evidence: Evidence) -> Finding | None:
         what=f"num_classes is {configured}, and the dataset has {there}.",
         evidence=f"The dataset's classes are {names}, with ids 1 to {there}.",
         effect="Ids above num_classes are refused or train as background; outputs without a class waste capacity.",
-        fix=f"Set model.ssd.num_classes to {there}, and use the label map of this dataset.",
+        fix=f"Set num_classes to {there}, and use the label map of this dataset.",
         source="TFOD protos/ssd.proto, num_classes",
+    )
+
+
+def _label_map(evidence: Evidence) -> Finding | None:
+    labels = evidence.classes.labels
+    names = {number: {label.mid, label.display_name} for number, label in enumerate(labels, start=1)}
+    faults = [
+        f"{path} gives id {number} to {text or 'nothing'}, the dataset to {labels[number - 1].display_name}"
+        if number in names
+        else f"{path} has id {number} ({text}), the dataset does not"
+        for path, given in evidence.label_maps.items()
+        for number in sorted({*names, *given})
+        if (text := given.get(number, "")) not in names.get(number, set())
+    ]
+    if not faults:
+        return None
+    return Finding(
+        name="label_map",
+        area=Area.TRAINING,
+        severity=Severity.ERROR,
+        what="The label map is not that of this dataset.",
+        evidence=f"{'; '.join(faults[:_NUM_FAULTS])}.",
+        effect="Boxes train as other classes, or, where the name is unknown, as background.",
+        fix="Write a label map with the ids of dataset.json: 1 for the first class.",
+        source="TFOD data_decoders/tf_example_decoder.py",
     )
 
 
@@ -97,15 +130,15 @@ def _too_many_epochs(evidence: Evidence) -> Finding | None:
 
 
 def _constant_rate(evidence: Evidence) -> Finding | None:
-    rates = schedule(evidence.train)
-    if rates is None or rates.final <= DECAYED * rates.peak:
+    rates, num_steps = schedule(evidence.train), evidence.train.num_steps
+    if rates is None or not num_steps or rates.final <= DECAYED * rates.peak:
         return None
     return Finding(
         name="constant_learning_rate",
         area=Area.TRAINING,
         severity=Severity.WARNING,
-        what="The learning rate never decays.",
-        evidence=f"It is {rates.peak:g} at its highest and {rates.final:g} after {evidence.train.num_steps:,} steps"
+        what=f"The learning rate {'never' if rates.final == rates.peak else 'hardly'} decays.",
+        evidence=f"It is {rates.peak:g} at its highest and {rates.final:g} after {num_steps:,} steps"
         f"{_decay_steps(evidence)}.",
         effect="Weights keep jumping about the optimum; the last points of mAP come when the rate falls.",
         fix="Use cosine_decay_learning_rate with total_steps equal to num_steps and a warm-up, or set decay_steps to "
@@ -197,15 +230,27 @@ def _path_faults(evidence: Evidence) -> Iterator[str]:
         paths = tuple(reader.tf_record_input_reader.input_path)
         if not paths:
             yield f"{name} has no input_path."
-        for path in (*paths, *_label_map(reader)):
-            if any(character.isspace() for character in path):
-                yield f"{name} has white space in {path!r}."
+        for path in (*paths, *([reader.label_map_path] if reader.label_map_path else [])):
+            yield from (f"{name} has {fault} {path!r}." for fault in _faults_of(path, evidence.unread_paths))
         if name != "train_input_reader" and paths and paths == train:
             yield f"{name} reads the train shards: {paths[0]!r}."
 
 
-def _label_map(reader: InputReader) -> tuple[str, ...]:
-    return (reader.label_map_path,) if reader.label_map_path else ()
+def _faults_of(path: str, unread: Collection[str]) -> Iterator[str]:
+    if any(character.isspace() for character in path):
+        yield "white space in"
+    if _is_placeholder(path):
+        yield "a placeholder for"
+    shards = _SHARDS.search(path)
+    if shards and len(shards[1]) != len(shards[2]):
+        yield "a shard pattern that no file fits:"
+    if path in unread:
+        yield "no file at"
+
+
+def _is_placeholder(path: str) -> bool:
+    """Whether a path is one that TFOD's samples leave to be filled in."""
+    return "PATH_TO_BE_CONFIGURED" in path or path.startswith("PATH/")
 
 
 def _high_rate(evidence: Evidence) -> Finding | None:
@@ -223,7 +268,7 @@ def _high_rate(evidence: Evidence) -> Finding | None:
         what=f"The learning rate is {times:.1f} × that of the Open Images reference config.",
         evidence=f"{rates.peak:g} at a batch of {batch}; ssd_mobilenet_v2_oid_v4 has {_OID_RATE:g} at {_OID_BATCH}, "
         "with the same optimizer.",
-        effect="Fine-tuning at a high rate washes out what the checkpoint knows before the new classes are learned.",
+        effect="A high rate washes out what a checkpoint knows before the new classes are learned.",
         fix=f"Start at {_OID_RATE * batch / _OID_BATCH:.2g}, with a warm-up.",
         source="TFOD samples/configs/ssd_mobilenet_v2_oid_v4.config",
     )
@@ -257,11 +302,11 @@ def _step_name(step: PreprocessingStep) -> str:
 
 
 def _l2_without_backbone(evidence: Evidence) -> Finding | None:
-    if evidence.nearest is None:
+    if evidence.nearest is None or evidence.config.architecture != "ssd":
         return None
     extractor, other = evidence.ssd.feature_extractor, evidence.nearest.message.model.ssd.feature_extractor
     own, reference = (each.conv_hyperparams.regularizer.l2_regularizer.weight for each in (extractor, other))
-    if abs(own - reference) <= _CLOSE or extractor.override_base_feature_extractor_hyperparams:
+    if abs(own - reference) <= _CLOSE or not reference or extractor.override_base_feature_extractor_hyperparams:
         return None
     return Finding(
         name="l2_without_backbone",
@@ -341,8 +386,9 @@ def _unknown_fields(evidence: Evidence) -> Finding | None:
 
 
 TRAINING_RULES = (
-    Rule(_no_checkpoint, Reads.CONFIG),
     Rule(_num_classes, Reads.BOTH),
+    Rule(_label_map, Reads.BOTH),
+    Rule(_no_checkpoint, Reads.CONFIG),
     Rule(_too_many_epochs, Reads.BOTH),
     Rule(_input_paths, Reads.BOTH),
     Rule(_no_force_match, Reads.CONFIG),

@@ -5,9 +5,17 @@ from __future__ import annotations
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from oidata.core.pipeline import PipelineConfig
+from oidata.core.pipeline_pb2 import StringIntLabelMap
+from oidata.core.prototext import merge
 from oidata.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from oidata.core.pipeline_pb2 import InputReader
 
 # Configs of tensorflow/models that a user of SSD MobileNet V2 may have begun with; each file names its own.
 REFERENCE_NAMES = (
@@ -43,6 +51,37 @@ def references() -> tuple[PipelineConfig, ...]:
     return tuple(_reference(name) for name in REFERENCE_NAMES)
 
 
+def unread_paths(config: PipelineConfig) -> tuple[str, ...]:
+    """The local input paths of a config, shards and label maps, that no file is at; URLs are not looked up."""
+    paths = [path for reader in _readers(config) for path in reader.tf_record_input_reader.input_path]
+    paths += [reader.label_map_path for reader in _readers(config)]
+    return tuple(path for path in dict.fromkeys(paths) if path.startswith("/") and not any(_found(path)))
+
+
+def label_maps(config: PipelineConfig) -> dict[str, dict[int, str]]:
+    """By path, what the config's label maps call each id (name, else display_name), of those that are local and there.
+
+    Raises ConfigError for one that is no label map.
+    """
+    paths = dict.fromkeys(reader.label_map_path for reader in _readers(config))
+    return {path: _label_map(path) for path in paths if path.startswith("/") and Path(path).is_file()}
+
+
+def _label_map(path: str) -> dict[int, str]:
+    message = StringIntLabelMap()
+    merge(_text(Path(path), "label map"), message, path)
+    return {item.id: item.name or item.display_name for item in message.item}
+
+
+def _readers(config: PipelineConfig) -> tuple[InputReader, ...]:
+    return (config.message.train_input_reader, *config.message.eval_input_reader)
+
+
+def _found(pattern: str) -> Iterator[Path]:
+    path = Path(pattern)
+    return path.parent.glob(path.name)
+
+
 def _reference_name(name: str) -> str:
     candidates = (name, f"{COMMON_PREFIX}{name}")
     return next((candidate for candidate in candidates if candidate in REFERENCE_NAMES), "")
@@ -56,18 +95,26 @@ def _reference(name: str) -> PipelineConfig:
 
 def _of_file(path: Path) -> PipelineConfig:
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        text = _text(path, "pipeline.config")
     except FileNotFoundError:
         hint = f"Give a file, or one of the references {', '.join(REFERENCE_NAMES)}."
         raise ConfigError(f"{path} is neither a file nor a reference config.", hint) from None
-    except OSError as error:
-        raise ConfigError(f"Cannot read {path}: {error.strerror}.", "Give the path of a pipeline.config.") from error
-    if len(data) > MAX_BYTES:
-        raise ConfigError(f"{path} has more than {MAX_BYTES:,} bytes.", "Give the path of a pipeline.config.")
+    return PipelineConfig.parse(text, str(path))
+
+
+def _text(path: Path, kind: str) -> str:
+    """The text of a small file, which is to be a `kind`. FileNotFoundError is for the caller to tell."""
     try:
-        text = data.decode("utf-8-sig")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ConfigError(f"Cannot read {path}: {error.strerror}.", f"Give the path of a {kind}.") from error
+    if len(data) > MAX_BYTES:
+        raise ConfigError(f"{path} has more than {MAX_BYTES:,} bytes.", f"Give the path of a {kind}.")
+    try:
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         fault = f"{path} is not text in UTF-8: byte {error.start} is {data[error.start]:#04x}."
-        raise ConfigError(fault, "Save the pipeline.config as UTF-8.") from None
-    return PipelineConfig.parse(text, str(path))
+        raise ConfigError(fault, f"Save the {kind} as UTF-8.") from None

@@ -10,7 +10,7 @@ import pandas as pd
 
 from oidata.core.duplicates import DUPLICATES
 from oidata.core.evidence import TRAIN
-from oidata.core.statistics import Cells
+from oidata.core.statistics import Cells, usable
 from oidata.core.tables import AUDIT_BOXES, COORDINATES
 from oidata.core.verification import sightings
 from oidata.report.gallery import Outline, thumbnail
@@ -34,7 +34,7 @@ def galleries(dataset: Dataset, evidence: Evidence, frames: Mapping[Schema, pd.D
     `frames` holds AUDIT_BOXES and DUPLICATES of the audit.
     """
     shelf = _Shelf.of(dataset, evidence)
-    audited = frames[AUDIT_BOXES].merge(shelf.images[["image_id", "split"]], on="image_id")
+    audited = frames[AUDIT_BOXES].join(shelf.images["split"], on="image_id", how="inner")
     found = (
         _unanchored(shelf, audited),
         _in_holes(shelf, audited, evidence),
@@ -57,12 +57,17 @@ class _Shelf:
     @classmethod
     def of(cls, dataset: Dataset, evidence: Evidence) -> _Shelf:
         images = dataset.images()
-        images = images[(images["status"] == "ok") & images["split"].isin(evidence.splits)].reset_index(drop=True)
+        images = images[usable(images) & images["split"].isin(evidence.splits)]
+        names = zip(images["split"], images["image_id"], strict=True)
+        there = np.array([dataset.photo_path(*name).is_file() for name in names], bool)
+        images = images[there].set_index("image_id", drop=False)
         boxes = dataset.boxes()
-        return cls(dataset, images, boxes[boxes["image_id"].isin(images["image_id"])], evidence.classes.names)
+        boxes = boxes[boxes["image_id"].isin(images.index)].sort_values("image_id", kind="stable")
+        return cls(dataset, images, boxes, evidence.classes.names)
 
     def gallery(self, title: str, text: str, subjects: pd.DataFrame, say: Callable[[pd.Series], str]) -> Gallery:
         """One picture for each photo of `subjects` (rows of boxes, the most telling first), until there are enough."""
+        subjects = subjects[subjects["image_id"].isin(self.images.index)]
         photos = subjects.drop_duplicates("image_id")
         pictures = []
         for _, row in photos.iterrows():
@@ -76,8 +81,9 @@ class _Shelf:
 
     def picture(self, image_id: str, subjects: Iterable[str], text: str) -> Picture | None:
         """A photo with all its boxes, those of `subjects` in red; None where it cannot be decoded."""
-        photo = self.images[self.images["image_id"] == image_id].iloc[0]
-        own = self.boxes[self.boxes["image_id"] == image_id]
+        photo = self.images.loc[image_id]
+        first, end = (self.boxes["image_id"].searchsorted(image_id, side=side) for side in ("left", "right"))
+        own = self.boxes.iloc[first:end]
         chosen = own["box_id"].isin(list(subjects)).to_numpy()
         order = np.argsort(chosen, kind="stable")
         xyxy = own[list(COORDINATES)].to_numpy(np.float64)[order]
@@ -87,7 +93,7 @@ class _Shelf:
             if np.isfinite(row).all()
         ]
         try:
-            uri = thumbnail(self.dataset.photo_path(photo["split"], image_id), outlines)
+            uri = thumbnail(self.dataset.photo_path(str(photo["split"]), image_id), outlines)
         except OSError:
             return None
         title = f" “{photo['title']}”" if pd.notna(photo["title"]) and photo["title"] else ""
@@ -145,7 +151,7 @@ def _unverified(shelf: _Shelf, evidence: Evidence) -> Iterator[Gallery]:
 
 def _duplicates(shelf: _Shelf, duplicates: pd.DataFrame, evidence: Evidence) -> Gallery:
     """Groups with photos of two splits, a group's photos side by side."""
-    split = duplicates["image_id"].map(shelf.images.set_index("image_id")["split"])
+    split = duplicates["image_id"].map(shelf.images["split"])
     rows = duplicates.assign(split=split)
     across = rows.groupby("group_id")["split"].transform("nunique") > 1
     rows = rows[across & rows["split"].isin(evidence.splits)]

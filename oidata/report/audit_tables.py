@@ -172,7 +172,8 @@ def per_image(evidence: Evidence) -> Table:
         "positives",
         "negatives",
     )
-    title = "Boxes per photo, and the positive anchors and mined negatives of a pass"
+    miner = "mined " if evidence.ssd.loss.HasField("hard_example_miner") else ""
+    title = f"Boxes per photo, and the positive anchors and {miner}negatives of a pass"
     return Table(title, columns, tuple(rows))
 
 

@@ -281,6 +281,7 @@ def test_the_users_config_was_made_from_the_quantized_reference() -> None:
     """
     user = seed("pipeline.config")
     reference = nearest(user, references())
+    assert reference is not None
     assert reference.name == "ssd_mobilenet_v2_quantized_300x300_coco"
     paths = re.compile("input_path|label_map_path|graph_rewriter")
     found = {
