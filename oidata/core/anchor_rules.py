@@ -40,9 +40,16 @@ def _unmatched(evidence: Evidence) -> Finding | None:
         evidence=f"{missed:,} of {total:,} boxes have no anchor at IoU ≥ {_threshold(evidence)} ({listed}); "
         f"{_smallest(evidence)}",
         effect="They are learned from one poor anchor each through the forced match, if at all.",
-        fix=f"{'Take the suggested anchors, or use' if evidence.patch else 'Use'} a larger input or an FPN model.",
+        fix=_better_anchors(evidence),
         source=_MATCHER,
     )
+
+
+def _better_anchors(evidence: Evidence) -> str:
+    opened = _low_min_scale(evidence)
+    if opened:
+        return opened.fix
+    return f"{'Take the suggested anchors, or use' if evidence.patch else 'Use'} a larger input or an FPN model."
 
 
 def _smallest(evidence: Evidence) -> str:
@@ -100,7 +107,7 @@ def _low_min_scale(evidence: Evidence) -> Finding | None:
         evidence=f"It is {own:.3g}, not the reference's {reference:.3g}; the smallest square stays at 0.1 whatever "
         f"it is: {_listed_holes(inner)}.",
         effect="Objects just larger than the smallest anchors are missed more than those on either side of the gap.",
-        fix=f"Set min_scale back to {reference:.3g}, or take the suggested anchors if there are any.",
+        fix=f"Set min_scale back to {reference:.3g}{', or take the suggested anchors' if evidence.patch else ''}.",
         source="TFOD anchor_generators/multiple_grid_anchor_generator.py; sweep of randomly placed squares",
     )
 
