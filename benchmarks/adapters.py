@@ -160,6 +160,59 @@ def draw_photos(work: str, number: str) -> Path:
     return directory
 
 
+def photos_as_dataset(directory: str) -> Path:
+    """Make a dataset of drawn photos, five random boxes in each, beside them, and return its directory."""
+    import shutil
+
+    import pandas as pd
+
+    from oidata.core.labels import Label, LabelMap
+    from oidata.core.tables import BOXES, COORDINATES, FLAGS, IMAGES, LABELS
+    from oidata.dataset import Dataset, DatasetInfo
+    from oidata.io.photos import photo_facts
+    from oidata.io.subset import Tables
+
+    photos = sorted(Path(directory).glob("*.jpg"))
+    target = Path(f"{directory}-dataset")
+    shutil.rmtree(target, ignore_errors=True)
+    splits = ["validation" if place % 10 == 0 else "train" for place in range(len(photos))]
+    rows = []
+    for path, split in zip(photos, splits, strict=True):
+        place = target / "images" / split / path.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.hardlink_to(path)
+        facts = photo_facts(path.read_bytes())
+        rows.append({"image_id": path.stem, "split": split, "status": "ok", **vars(facts)})
+    images = pd.DataFrame(rows, columns=[column.name for column in IMAGES.columns])
+    xyxy, photo = _like_open_images(5 * len(photos), 5)
+    boxes = pd.DataFrame(xyxy, columns=list(COORDINATES)).assign(image_id=images["image_id"].to_numpy()[photo])
+    boxes["box_id"] = boxes["image_id"] + "-" + boxes.groupby("image_id").cumcount().astype("str")
+    mids = pd.Series(["/m/09k_b", "/m/01nkt"]).take((boxes.index % 2).to_numpy()).reset_index(drop=True)
+    boxes = boxes.assign(mid=mids, mid_original=mids, source="xclick", stripped=None, **dict.fromkeys(FLAGS, 0))
+    labels = LabelMap((Label("/m/09k_b", "Lemon"), Label("/m/01nkt", "Cheese")))
+    info = DatasetInfo("v5", "drawn", labels, ("train", "validation"))
+    Dataset(target, info).begin(Tables(IMAGES.conform(images), BOXES.conform(boxes), LABELS.empty()))
+    return target
+
+
+def oidata_audit(directory: str) -> str:
+    """Audit a dataset; the result is where the seconds go: each part with all that it calls."""
+    import cProfile
+    import pstats
+
+    from oidata.audit import audit
+    from oidata.dataset import Dataset
+
+    parts = ("decode_photos", "find", "anchor_audit", "dataset_facts", "size_facts", "galleries", "page", "write_audit")
+    with cProfile.Profile() as profile:
+        audit(Dataset.open(Path(directory)))
+    spent = dict.fromkeys(parts, 0.0)
+    for (_, _, name), (_, _, _, total_s, _) in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
+        if name in spent:
+            spent[name] = max(spent[name], total_s)
+    return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in spent.items())
+
+
 def pillow_decode(directory: str, workers: str) -> str:
     """Decode all photos with a bare Pillow loop in some processes; the result is seconds."""
     from concurrent.futures import ProcessPoolExecutor
@@ -304,6 +357,47 @@ def _digest(targets: Any) -> str:  # noqa: ANN401 - a mapping of names to arrays
     return digest.hexdigest()
 
 
+def divide_photos(how: str, number: str, classes: str, shards: str) -> str:
+    """Divide drawn photos as oidata does, by hash or by index; the result is seconds, and how even the shards are."""
+    from oidata.core.balance import assign
+    from oidata.core.evenness import balance_facts, by_hash, by_index
+
+    photos, num_shards = _photos_to_divide(int(number), int(classes)), int(shards)
+    start_s = time.perf_counter()
+    if how == "oidata":
+        found = assign(photos, num_shards)
+    else:
+        found = {"hash": by_hash, "index": by_index}[how](photos.image_ids, num_shards)
+    took_s = time.perf_counter() - start_s
+    facts = balance_facts(photos, found, num_shards)
+    even = facts.balanced
+    excess = [spread.excess for spread in even.num_boxes]
+    above = max(each - least for each, least in zip(excess, facts.unavoidable_excess, strict=True))
+    return (
+        f"{took_s:.5f} s; photos differ by {even.num_photos.most - even.num_photos.least}; of the worst class "
+        f"{above} boxes beyond the mean that are avoidable; bytes {100 * (even.size_bytes.share or 0):.4f} %"
+    )
+
+
+def _photos_to_divide(number: int, num_classes: int) -> Any:  # noqa: ANN401 - its type is imported by the jobs alone
+    """Draw photos as Open Images has them: few of many classes, some with many boxes, log-normal sizes."""
+    import numpy as np
+
+    from oidata.core.evenness import Photos
+
+    random = np.random.default_rng(0)
+    frequency = 1 / np.arange(1, num_classes + 1) ** 1.1
+    num_shown = 1 + random.poisson(2 if num_classes > 10 else 0.2, number)  # noqa: PLR2004 - 2.9 classes a photo, or few
+    photo = np.repeat(np.arange(number), num_shown)
+    label = random.choice(num_classes, len(photo), p=frequency / frequency.sum())
+    num_boxes = random.geometric(1 / 2.8, len(photo))
+    heavy = random.random(len(photo)) < 0.01  # noqa: PLR2004 - the tail
+    num_boxes[heavy] += random.geometric(1 / 25, heavy.sum())
+    ids = [f"{each:016x}" for each in random.integers(0, 1 << 63, number).tolist()]
+    sizes = np.exp(random.normal(12.4, 0.45, number)).astype(np.int64)
+    return Photos(ids, sizes, np.repeat(photo, num_boxes), np.repeat(label, num_boxes), num_classes)
+
+
 def _check(done: object) -> None:
     """Raise if a job did not do what it is measured by."""
     if not done:
@@ -325,6 +419,8 @@ JOBS: dict[str, Callable[..., object]] = {
         oidata_photos,
         obstore_photos,
         draw_photos,
+        photos_as_dataset,
+        oidata_audit,
         pillow_decode,
         oidata_decode,
         oidata_decode_stages,
@@ -333,6 +429,7 @@ JOBS: dict[str, Callable[..., object]] = {
         dense_targets,
         dense_ious,
         copied_targets,
+        divide_photos,
     )
 }
 
