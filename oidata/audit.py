@@ -29,6 +29,7 @@ from oidata.core.training_rules import TRAINING_RULES
 from oidata.errors import DatasetError, UsageError
 from oidata.io.configs import DEFAULT_NAME, REFERENCE_NAMES, label_maps, read_config, references, unread_paths
 from oidata.io.decode import decode_photos, fingerprints
+from oidata.io.subset import Tables
 from oidata.report.audit_galleries import galleries
 from oidata.report.audit_page import page
 from oidata.report.audit_summary import summary
@@ -196,7 +197,8 @@ def audit(dataset: Dataset, request: Request | None = None, progress: Progress |
         not_done,
     )
     frames = {AUDIT_BOXES: _boxes(anchored), DUPLICATES: looked.duplicates}
-    html = render(page(report.evidence, found, report.verdict, report.about, galleries(dataset, evidence, frames)))
+    pictures = galleries(dataset, evidence, Tables(images, boxes, labels), frames)
+    html = render(page(evidence, found, report.verdict, report.about, pictures))
     dataset.write_audit(frames, report.to_dict(), html)
     return report
 

@@ -69,8 +69,7 @@ class SeenTruth:
 
 def match_inputs(detector: Detector, boxes: np.ndarray, image_index: np.ndarray, placement: Placement) -> Targets:
     """`match` where photos may have inputs of different sizes; boxes of a photo contiguous, with one placement each."""
-    shape = np.stack([placement.height_px, placement.width_px], axis=1)
-    shapes, group = np.unique(shape, axis=0, return_inverse=True)
+    shapes, group = _inputs(placement)
     if len(shapes) <= 1:
         height_px, width_px = shapes[0] if len(shapes) else _any_input(detector)
         return match(boxes, image_index, detector.grid_for(height_px, width_px), detector.matcher)
@@ -93,6 +92,13 @@ def _joined(parts: Sequence[Targets], box_order: np.ndarray, photo_order: np.nda
             for name, column in columns.items()
         }
     )
+
+
+def _inputs(placement: Placement) -> tuple[np.ndarray, np.ndarray]:
+    """The sizes of inputs that there are, (S, 2) height and width in px, and for each row which it has, (N,)."""
+    shape = np.stack([placement.height_px, placement.width_px], axis=1)
+    shapes, group = np.unique(shape, axis=0, return_inverse=True)
+    return shapes, group
 
 
 def _any_input(detector: Detector) -> tuple[int, int]:
@@ -135,10 +141,10 @@ def anchor_facts(  # noqa: PLR0913, PLR0917 - a detector, its config, and the da
 
 
 def _usual_input(detector: Detector, placement: Placement) -> tuple[int, int]:
-    shapes, counts = np.unique(np.stack([placement.height_px, placement.width_px], axis=1), axis=0, return_counts=True)
+    shapes, group = _inputs(placement)
     if not len(shapes):
         return _any_input(detector)
-    height_px, width_px = shapes[counts.argmax()]
+    height_px, width_px = shapes[np.bincount(group).argmax()]
     return int(height_px), int(width_px)
 
 
@@ -218,9 +224,9 @@ def _mined(  # noqa: PLR0913, PLR0917 - all that a pass over the data depends on
 
 
 def _num_anchors(detector: Detector, placement: Placement) -> np.ndarray:
-    shape = np.stack([placement.height_px, placement.width_px], axis=1)
-    shapes, group = np.unique(shape, axis=0, return_inverse=True)
-    return np.array([detector.grid_for(*each).num_anchors for each in shapes], np.int64)[group]
+    shapes, group = _inputs(placement)
+    num_anchors = np.array([detector.grid_for(*each).num_anchors for each in shapes], np.int64)
+    return np.asarray(num_anchors[group])
 
 
 def _taken(config: TrainEvalPipelineConfig, positives: np.ndarray, available: np.ndarray) -> np.ndarray:

@@ -65,6 +65,10 @@ class Hole:
     min_share: float
     where: Literal["below", "inner", "above"]
 
+    def holds(self, sides: np.ndarray) -> np.ndarray:
+        """Which of `sides` (N,) lie in it, (N,) bool: below the smallest anchors also those that the sweep left out."""
+        return (sides <= self.side_max) & ((sides >= self.side_min) | (self.where == "below"))
+
 
 def sweep(  # noqa: PLR0913 - what to sweep, over what, and how finely
     grid: AnchorGrid,

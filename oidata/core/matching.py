@@ -154,9 +154,7 @@ def hole_facts(swept: Sweep, truth: pd.DataFrame, side_px: np.ndarray, splits: S
 
 
 def _hole_facts(hole: Hole, split: str, side_px: np.ndarray) -> HoleFacts:
-    inside = int(((side_px >= hole.side_min) & (side_px <= hole.side_max)).sum())
-    if hole.where == "below":
-        inside = int((side_px <= hole.side_max).sum())
+    inside = int(hole.holds(side_px).sum())
     return HoleFacts(hole, split, inside, inside / len(side_px) if len(side_px) else None)
 
 

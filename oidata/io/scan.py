@@ -39,13 +39,13 @@ _BIT_6 = np.uint64(0x4040404040404040)
 
 @dataclass(frozen=True)
 class _Block:
-    """Whole records: their bytes, where those stand in the file, where each record begins and ends, their ids' keys."""
+    """Whole records: their bytes, where those stand in the file, where each record begins and ends, and their ids."""
 
     data: bytes
     offset: int
     starts: np.ndarray
     ends: np.ndarray
-    keys: np.ndarray
+    words: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ class Csv:
                 start = int(starts[are_ids.argmin()])
                 first = data[start : start + 2 * _ID_LENGTH].split(b",")[0].decode("utf-8", "replace")
                 raise self.error(self.line_of(offset + start), f"ImageID {first!r} is no image id of 16 hex digits")
-            yield _Block(data, offset, starts, ends, _keys(words))
+            yield _Block(data, offset, starts, ends, words)
 
     def _class_records(self, mids: Collection[str]) -> Iterator[tuple[np.ndarray, bytes]]:
         pattern = _any_of(mids)
@@ -205,9 +205,10 @@ class Csv:
         wanted = {image_id.encode() for image_id in image_ids}
         keys = np.sort(_keys(_words(b"".join(wanted), np.arange(len(wanted)) * _ID_LENGTH)))
         for block in self._records():
-            firsts = np.flatnonzero(np.concatenate(([True], block.keys[1:] != block.keys[:-1])))
-            lasts = np.append(firsts[1:], len(block.keys)) - 1
-            hits = _is_in(block.keys[firsts], keys)
+            row_keys = _keys(block.words)
+            firsts = np.flatnonzero(np.concatenate(([True], row_keys[1:] != row_keys[:-1])))
+            lasts = np.append(firsts[1:], len(row_keys)) - 1
+            hits = _is_in(row_keys[firsts], keys)
             for first, last in zip(firsts[hits], lasts[hits], strict=True):
                 start, end = int(block.starts[first]), int(block.ends[last]) + 1
                 if block.data[start : start + _ID_LENGTH] in wanted:

@@ -22,18 +22,21 @@ if TYPE_CHECKING:
     from oidata.core.evidence import Evidence
     from oidata.core.tables import Schema
     from oidata.dataset import Dataset
+    from oidata.io.subset import Tables
 
 NUM_PICTURES = 12
 _SUBJECT = "#ff3b30"
 _OTHER = "#34c7ff"
 
 
-def galleries(dataset: Dataset, evidence: Evidence, frames: Mapping[Schema, pd.DataFrame]) -> tuple[Gallery, ...]:
+def galleries(
+    dataset: Dataset, evidence: Evidence, tables: Tables, frames: Mapping[Schema, pd.DataFrame]
+) -> tuple[Gallery, ...]:
     """The galleries that have a picture: boxes without anchors or in holes, groups, unverified pairs, duplicates.
 
-    `frames` holds AUDIT_BOXES and DUPLICATES of the audit.
+    `tables` are those of the dataset, `frames` holds AUDIT_BOXES and DUPLICATES of the audit.
     """
-    shelf = _Shelf.of(dataset, evidence)
+    shelf = _Shelf.of(dataset, evidence, tables)
     audited = frames[AUDIT_BOXES].join(shelf.images["split"], on="image_id", how="inner")
     found = (
         _unanchored(shelf, audited),
@@ -47,23 +50,22 @@ def galleries(dataset: Dataset, evidence: Evidence, frames: Mapping[Schema, pd.D
 
 @dataclass(frozen=True, eq=False)
 class _Shelf:
-    """What pictures are made of: the photos of the splits that are there, and all their boxes."""
+    """What pictures are made of: the photos of the splits that are there, all their boxes, and the verified labels."""
 
     dataset: Dataset
     images: pd.DataFrame
     boxes: pd.DataFrame
+    labels: pd.DataFrame
     names: Mapping[str, str]
 
     @classmethod
-    def of(cls, dataset: Dataset, evidence: Evidence) -> _Shelf:
-        images = dataset.images()
-        images = images[usable(images) & images["split"].isin(evidence.splits)]
+    def of(cls, dataset: Dataset, evidence: Evidence, tables: Tables) -> _Shelf:
+        images = tables.images[usable(tables.images) & tables.images["split"].isin(evidence.splits)]
         names = zip(images["split"], images["image_id"], strict=True)
         there = np.array([dataset.photo_path(*name).is_file() for name in names], bool)
         images = images[there].set_index("image_id", drop=False)
-        boxes = dataset.boxes()
-        boxes = boxes[boxes["image_id"].isin(images.index)].sort_values("image_id", kind="stable")
-        return cls(dataset, images, boxes, evidence.classes.names)
+        boxes = tables.boxes[tables.boxes["image_id"].isin(images.index)].sort_values("image_id", kind="stable")
+        return cls(dataset, images, boxes, tables.labels, evidence.classes.names)
 
     def gallery(self, title: str, text: str, subjects: pd.DataFrame, say: Callable[[pd.Series], str]) -> Gallery:
         """One picture for each photo of `subjects` (rows of boxes, the most telling first), until there are enough."""
@@ -109,10 +111,9 @@ def _unanchored(shelf: _Shelf, audited: pd.DataFrame) -> Gallery:
 
 def _in_holes(shelf: _Shelf, audited: pd.DataFrame, evidence: Evidence) -> Gallery:
     found = [facts.hole for facts in evidence.anchors.holes if facts.split == TRAIN] if evidence.anchors else []
-    side = audited["side_px"]
-    inside = pd.Series(data=False, index=audited.index)
+    inside = np.zeros(len(audited), bool)
     for hole in found:
-        inside |= side.between(0 if hole.where == "below" else hole.side_min, hole.side_max)
+        inside |= hole.holds(audited["side_px"].to_numpy())
     rows = audited[inside & (audited["split"] == TRAIN)].sort_values("side_px", ascending=False, kind="stable")
     text = "Train boxes (red) of a size that anchors mostly miss, the largest first."
     return shelf.gallery("Boxes in size holes", text, rows, lambda row: _said(shelf, row))
@@ -138,7 +139,7 @@ def _groups(shelf: _Shelf) -> Gallery:
 def _unverified(shelf: _Shelf, evidence: Evidence) -> Iterator[Gallery]:
     """For the pair of classes with most photos to verify in train, and for its reverse."""
     pairs = [pair for pair in evidence.data.pairs if pair.split == TRAIN and pair.num_unverified]
-    seen = sightings(shelf.images, shelf.boxes, shelf.dataset.labels(), Cells(evidence.classes, evidence.splits))
+    seen = sightings(shelf.images, shelf.boxes, shelf.labels, Cells(evidence.classes, evidence.splits))
     for pair in sorted(pairs, key=lambda pair: -pair.num_unverified)[:2]:
         photos = seen.unverified(pair.mid, pair.other_mid)
         train = set(shelf.images.loc[shelf.images["split"] == TRAIN, "image_id"])

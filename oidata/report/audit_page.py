@@ -30,9 +30,9 @@ def page(
 ) -> Page:
     """The page of an audit."""
     sections = (_sizes(evidence), *_anchors(evidence), _per_image(evidence), _data(evidence), _photos(evidence))
-    looked_at = Section("Pictures", "What the numbers look like.", galleries=galleries) if galleries else None
-    shown = (*sections, looked_at) if looked_at else sections
-    return Page("Audit", about, verdict, findings, shown)
+    if galleries:
+        sections = (*sections, Section("Pictures", "What the numbers look like.", galleries=galleries))
+    return Page("Audit", about, verdict, findings, sections)
 
 
 def _sizes(evidence: Evidence) -> Section:
@@ -40,7 +40,7 @@ def _sizes(evidence: Evidence) -> Section:
         "Box sizes",
         "How large objects are where the network sees them, and which sizes its anchors have.",
         figures=(*_size_plots(evidence), *_ratio_plot(evidence), *_heat_maps(evidence)),
-        tables=tuple(tables.filled(tables.sizes(evidence), tables.ratios(evidence))),
+        tables=tables.filled(tables.sizes(evidence), tables.ratios(evidence)),
     )
 
 
@@ -110,16 +110,14 @@ def _anchors(evidence: Evidence) -> Iterator[Section]:
         f"{anchors.num_anchors:,} anchors at an input of {width_px} × {height_px} px, and the exact matcher on every "
         "box: matched has an anchor at the threshold, forced only has one through the forced match, starved has none.",
         figures=(_coverage(evidence, anchors), _matched(anchors), _layers(anchors)),
-        tables=tuple(
-            tables.filled(
-                tables.layers(anchors),
-                tables.holes(evidence),
-                tables.matches(anchors.boxes, "Boxes and their anchors"),
-                tables.matches(
-                    anchors.after_crop, f"Train after random crops (median zoom {anchors.crop_zoom or 1:.2f} ×)"
-                ),
-                tables.against(evidence),
-            )
+        tables=tables.filled(
+            tables.layers(anchors),
+            tables.holes(evidence),
+            tables.matches(anchors.boxes, "Boxes and their anchors"),
+            tables.matches(
+                anchors.after_crop, f"Train after random crops (median zoom {anchors.crop_zoom or 1:.2f} ×)"
+            ),
+            tables.against(evidence),
         ),
         notes=(f"Better anchors: {evidence.suggestion.reason}",) if evidence.suggestion else (),
         patch=evidence.patch,
@@ -127,18 +125,14 @@ def _anchors(evidence: Evidence) -> Iterator[Section]:
 
 
 def _coverage(evidence: Evidence, anchors: AnchorFacts) -> Figure:
-    sides = [size.side for size in anchors.sweep.of_ratio(1.0)]
-    name = _file_name(evidence.config.name)
-    shares = {name: [size.share for size in anchors.sweep.of_ratio(1.0)]}
-    holes = [(facts.hole.side_min, facts.hole.side_max) for facts in anchors.holes if facts.split == evidence.splits[0]]
+    swept = {_file_name(evidence.config.name): anchors.sweep}
     if evidence.against is not None:
-        other = {size.side: size.share for size in evidence.against.anchors.sweep.of_ratio(1.0)}
-        sides = sorted({*sides, *other})
-        shares = {
-            name: _at(sides, {size.side: size.share for size in anchors.sweep.of_ratio(1.0)}),
-            _file_name(evidence.against.config.name): _at(sides, other),
-        }
+        swept[_file_name(evidence.against.config.name)] = evidence.against.anchors.sweep
+    known = {name: {size.side: size.share for size in each.of_ratio(1.0)} for name, each in swept.items()}
+    sides = sorted({side for shares in known.values() for side in shares})
+    holes = [(facts.hole.side_min, facts.hole.side_max) for facts in anchors.holes if facts.split == evidence.splits[0]]
     caption = "The chance that a square has an anchor at the threshold, wherever it lies. Shaded: less than even."
+    shares = {name: _at(sides, each) for name, each in known.items()}
     return Figure(plots.coverage(sides, shares, holes, EVEN_CHANCE), caption)
 
 
@@ -188,7 +182,7 @@ def _per_image(evidence: Evidence) -> Section:
         "Per photo",
         "What one photo brings to a training step.",
         figures=(figure,),
-        tables=tuple(tables.filled(tables.per_image(evidence), tables.mixes(evidence))),
+        tables=tables.filled(tables.per_image(evidence), tables.mixes(evidence)),
     )
 
 
@@ -210,14 +204,12 @@ def _data(evidence: Evidence) -> Section:
     return Section(
         "Dataset",
         "What the release says, what strip marked, and what nobody looked for.",
-        tables=tuple(
-            tables.filled(
-                tables.photos(evidence),
-                tables.classes(evidence),
-                tables.flags(evidence),
-                tables.sources(evidence),
-                tables.pairs(evidence),
-            )
+        tables=tables.filled(
+            tables.photos(evidence),
+            tables.classes(evidence),
+            tables.flags(evidence),
+            tables.sources(evidence),
+            tables.pairs(evidence),
         ),
     )
 
@@ -229,6 +221,6 @@ def _photos(evidence: Evidence) -> Section:
     return Section(
         "Photos",
         "Every photo, decoded once.",
-        tables=tuple(tables.filled(tables.looks(evidence), tables.overlaps(evidence))),
+        tables=tables.filled(tables.looks(evidence), tables.overlaps(evidence)),
         notes=(*broken, *turned),
     )

@@ -19,7 +19,7 @@ def summary(
     evidence: Evidence, findings: tuple[Finding, ...], verdict: Verdict, about: str, not_done: tuple[str, ...]
 ) -> Summary:
     """The audit for a person in a hurry; the page has the rest."""
-    return Summary(about, tuple(tables.filled(*_tables(evidence))), not_done, findings, evidence.patch, verdict.text)
+    return Summary(about, tables.filled(*_tables(evidence)), not_done, findings, evidence.patch, verdict.text)
 
 
 def _tables(evidence: Evidence) -> Iterator[Table]:

@@ -8,8 +8,6 @@ from oidata.core.evidence import TRAIN
 from oidata.report.summary import Share, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from oidata.core.coverage import Hole
     from oidata.core.evidence import Evidence
     from oidata.core.matching import AnchorFacts, MatchFacts
@@ -304,9 +302,9 @@ def overlaps(evidence: Evidence) -> Table:
     return Table("Duplicates and near duplicates", columns, tuple(rows))
 
 
-def filled(*tables: Table) -> Iterator[Table]:
+def filled(*tables: Table) -> tuple[Table, ...]:
     """The tables that have rows."""
-    return (table for table in tables if table.rows)
+    return tuple(table for table in tables if table.rows)
 
 
 def _px(row: SizeRow, name: str) -> object:
