@@ -9,6 +9,8 @@ OidataError
 ├── TableError          a CSV or a table breaks its contract; names file and line
 ├── ConfigError         a pipeline config that cannot be read, or that asks for what cannot be
 ├── PhotoError          bytes that are no whole JPEG, or not the bytes that were asked for
+├── RecordError         a TFRecord file that is damaged, cut short, or not what it should hold
+├── ClusterError        a scheduler that cannot be reached, or workers that die over a task
 ├── DatasetError        a directory that is no dataset, or one made for another request
 └── StorageError        no space, no permission: the file system refused
 """
@@ -84,6 +86,14 @@ class ConfigError(OidataError):
 
 class PhotoError(OidataError):
     """Bytes that are no whole JPEG, or not the bytes that were asked for."""
+
+
+class RecordError(OidataError):
+    """A TFRecord file that is damaged, cut short, or not what it should hold."""
+
+
+class ClusterError(OidataError):
+    """A scheduler that cannot be reached, or workers that die over a task."""
 
 
 class DatasetError(OidataError):
