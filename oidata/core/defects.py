@@ -102,7 +102,6 @@ REASONS = {
     **{unknown(rule.reason): f"unknown whether {rule.says}" for rule in FLAG_RULES},
     DUPLICATE: "the same box of the same class stands there twice",
 }
-_NO_BOX = frozenset({DUPLICATE, *(rule.reason for rule in DEGENERATE_RULES)})
 
 
 def reasons(boxes: pd.DataFrame, flags: Collection[str] = DEFAULT, *, with_unknown: bool = False) -> pd.Series:
@@ -135,19 +134,29 @@ def split_reasons(stripped: pd.Series) -> pd.DataFrame:
     return stripped.dropna().str.split(SEPARATOR, regex=False).explode().to_frame("reason")
 
 
-def is_visible(reason: str) -> bool:
-    """Whether a box stripped for `reason` is a box all the same: one that is not degenerate, nor another's double."""
-    return reason not in _NO_BOX
+def is_object(boxes: pd.DataFrame) -> np.ndarray:
+    """Which of BOXES stand for an object of their own, stripped or not: booleans of shape (N,).
 
-
-def is_unboxed(boxes: pd.DataFrame) -> np.ndarray:
-    """Which of BOXES are stripped though their object stays to see, without another box: booleans of shape (N,).
-
-    There is something to see where a box has a part with area in the photo, whatever is wrong with it. A box that is
-    kept at the very same place for the same class still stands for the object.
+    Those do not that are degenerate or another's exact double, marked so or not. Of doubles the first that is not
+    stripped does, else the first.
     """
+    is_none = np.zeros(len(boxes), dtype=bool)
+    for rule in DEGENERATE_RULES:
+        is_none |= rule.applies(boxes)
+    is_double = _duplicate(boxes, is_none | boxes["stripped"].notna().to_numpy())
+    return np.asarray(~is_none & ~is_double)
+
+
+def is_unboxed(boxes: pd.DataFrame, is_kept: np.ndarray | None = None) -> np.ndarray:
+    """Which of BOXES are not kept though their object stays to see, without another box: booleans of shape (N,).
+
+    `is_kept` (N,) are by default those that are not stripped. There is something to see where a box has a part with
+    area in the photo, whatever is wrong with it. A box that is kept at the very same place for the same class still
+    stands for the object.
+    """
+    kept = boxes["stripped"].isna().to_numpy() if is_kept is None else is_kept
     place = boxes.groupby(_ALIKE, sort=False, dropna=False).ngroup()
-    is_boxed = place.isin(place[boxes["stripped"].isna()]).to_numpy()
+    is_boxed = place.isin(place[kept]).to_numpy()
     return _is_in_photo(boxes) & ~is_boxed
 
 

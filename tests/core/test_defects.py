@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oidata.core import defects
-from oidata.core.defects import DEFAULT, DEGENERATE_RULES, DUPLICATE, FLAG_RULES, OUTSIDE_TOLERANCE, REASONS
+from oidata.core.defects import DEFAULT, DUPLICATE, FLAG_RULES, OUTSIDE_TOLERANCE, REASONS
 from oidata.core.tables import BOXES, COORDINATES, FLAGS, check
 from oidata.errors import UsageError
 
@@ -211,11 +211,21 @@ def test_reasons_are_split_with_the_box_they_belong_to() -> None:
     assert list(zip(split.index, split["reason"], strict=True)) == [(4, "group"), (4, "user:x"), (6, "no_area")]
 
 
-def test_a_degenerate_box_and_a_double_are_no_boxes() -> None:
-    """A box that is degenerate, or another's double, is none; one that is stripped for all else is a box still."""
-    hidden = {DUPLICATE, *(rule.reason for rule in DEGENERATE_RULES)}
-    assert hidden == {"duplicate", "not_a_number", "outside", "inverted", "no_area"}
-    assert {reason for reason in (*REASONS, "user:x") if not defects.is_visible(reason)} == hidden
+@given(FRAMES, CHOICES)
+def test_a_degenerate_box_and_a_double_are_no_objects(frame: pd.DataFrame, flags: set[str]) -> None:
+    """Of equal boxes that are not degenerate one is an object, whatever is stripped, and one that is not, if any."""
+    is_object = defects.is_object(frame)
+    marked = frame.assign(stripped=defects.reasons(frame, flags))
+    degenerate = as_sets(defects.reasons(frame.assign(stripped=None), ()))
+    for _, alike in frame.groupby(ALIKE, dropna=False):
+        places = [int(str(index)) for index in alike.index]
+        is_none = bool(degenerate[places[0]] - {DUPLICATE})
+        for given_marks in (frame, marked):
+            found = defects.is_object(given_marks)[places]
+            assert found.sum() == (0 if is_none else 1)
+            unmarked = given_marks["stripped"].isna().to_numpy()[places]
+            assert is_none or not unmarked.any() or unmarked[found].all()
+    assert is_object.shape == (len(frame),)
 
 
 def test_the_default_is_what_the_manual_says() -> None:

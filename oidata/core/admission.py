@@ -1,0 +1,60 @@
+"""Which photos become examples of a training set, and why the others do not."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from oidata.core.defects import is_unboxed
+from oidata.core.features import DROP, is_written
+from oidata.core.statistics import places
+
+NOT_OK, DROPPED, NO_BOX, NEGATIVE, LEFTOVER = "not_ok", "dropped", "no_box", "negative", "leftover"
+REASONS: Final = {
+    NOT_OK: "missing, or no whole JPEG, which TensorFlow does not decode",
+    DROPPED: "dropped by you",
+    NO_BOX: "no box to write, and not verified to lack the classes",
+    NEGATIVE: "verified to lack a class, without a box",
+    LEFTOVER: "an object stays to see without its box",
+}
+
+
+def left_out(  # noqa: PLR0913 - three tables, and one argument for each choice of the user's
+    images: pd.DataFrame,
+    boxes: pd.DataFrame,
+    labels: pd.DataFrame,
+    *,
+    stripped: str = DROP,
+    drop_leftover: bool = False,
+    with_negatives: bool = True,
+) -> pd.Series:
+    """For each of IMAGES the first of REASONS to leave it out, null where the photo becomes an example.
+
+    An example has a box that is written (`core.features.is_written`), or is a negative: a photo without any box,
+    stripped or not, that is verified to lack a chosen class and to show none.
+    """
+    image_ids = images["image_id"]
+    written = is_written(boxes, stripped)
+    is_boxed = _have(image_ids, boxes[written])
+    is_shown = _have(image_ids, boxes) | _have(image_ids, labels[labels["is_present"]])
+    is_negative = ~is_shown & _have(image_ids, labels[~labels["is_present"]])
+    reasons = {
+        NOT_OK: (images["status"] != "ok").to_numpy(),
+        DROPPED: images["dropped"].notna().to_numpy(),
+        NO_BOX: ~is_boxed & ~is_negative,
+        NEGATIVE: is_negative & (not with_negatives),
+        LEFTOVER: _have(image_ids, boxes[is_unboxed(boxes, written)]) & drop_leftover,
+    }
+    found = np.full(len(images), None, dtype=object)
+    for reason, applies in reversed(reasons.items()):
+        found[applies] = reason
+    return pd.Series(found, images.index, dtype="str")
+
+
+def _have(image_ids: pd.Series, rows: pd.DataFrame) -> np.ndarray:
+    """Which photos have one of the rows: booleans of shape (num_photos,)."""
+    have = np.zeros(len(image_ids) + 1, dtype=bool)
+    have[places(rows["image_id"], image_ids)] = True
+    return have[:-1]
