@@ -1,7 +1,8 @@
 """Reading protobuf's text format so that what a schema does not know is listed, not fatal.
 
 The text is walked once along the schema. Fields and enum values that the schema lacks are noted and blanked out with
-spaces; protobuf's own parser then reads the rest, strictly. Positions are therefore those of the text as it was given.
+spaces; protobuf's own parser then reads the rest, strictly. Positions are therefore those of the text as it was given,
+and `outline` tells them to whoever changes a text in place.
 The format: https://protobuf.dev/reference/protobuf/textformat-spec
 """
 
@@ -31,6 +32,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _NAME = re.compile(r"\w+")
+BYTE_ORDER_MARK = "\ufeff"
 _CLOSING = {"{": "}", "<": ">"}
 _MAX_DEPTH = 100
 _SHOWN_CHARACTERS = 40
@@ -58,6 +60,37 @@ class UnknownField:
 
 
 @dataclass(frozen=True)
+class Field:
+    """Where a field stands in its text: offsets of its name, of its value, and behind the separator, if it has one.
+
+    A value goes from its first to its last token: adjacent literals and a list in brackets are one value.
+    """
+
+    path: str
+    start: int
+    value_start: int
+    value_end: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """Where the fields of a message stand in their text: from its opening bracket to behind the closing one."""
+
+    path: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The fields and the messages of a text; those of one path are in the order of the text."""
+
+    fields: tuple[Field, ...]
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
 class _Token:
     text: str
     start: int
@@ -75,6 +108,8 @@ class _Walk:
     text: str
     unknown: list[tuple[str, int, int]] = field(default_factory=list)
     values: dict[int, tuple[str, FieldDescriptor]] = field(default_factory=dict)
+    places: list[Field] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         found = (_Token(match[0], match.start()) for match in _TOKEN.finditer(self.text))
@@ -86,6 +121,11 @@ class _Walk:
     @property
     def token(self) -> _Token:
         return self.tokens[self.position]
+
+    @property
+    def end(self) -> int:
+        """Where the last token ends that was stepped over."""
+        return self.tokens[self.position - 1].end
 
     def place(self, offset: int) -> tuple[int, int]:
         """Line and column, from 1, of a character of the text."""
@@ -122,10 +162,13 @@ class _Walk:
         name = self.field_name(closing)
         known = schema.fields_by_name.get(name) if schema else None
         path = f"{path}.{name}" if path else name
+        value = self.tokens[self.position + (self.token.text == ":")]
         missing = self.value(known, path)
+        value_end = self.end
         self.takes(",", ";")
+        self.places.append(Field(path, start, value.start, value_end, self.end))
         if schema and (known is None or missing):
-            self.unknown.append((path + missing, start, self.tokens[self.position - 1].end))
+            self.unknown.append((path + missing, start, self.end))
 
     def field_name(self, closing: str) -> str:
         if self.takes("["):
@@ -159,6 +202,7 @@ class _Walk:
             self.values[token.start] = (path, known)
         if self.takes(*_CLOSING):
             self.fields(known.message_type if known else None, path, token)
+            self.blocks.append(Block(path, token.start, self.end))
             return ""
         if not token.text or token.text in "{}<>[]:,;":
             raise self.expected("a value")
@@ -175,13 +219,29 @@ def merge(text: str, message: Message, name: str) -> tuple[UnknownField, ...]:
     (utils/config_util.py). `name` says in errors which text it is. Raises ConfigError with line and column for text
     that is not in the format, and for a value that its field cannot hold.
     """
-    walk = _Walk(name, text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n"))
+    walk = _Walk(name, _with_line_feeds(text.removeprefix(BYTE_ORDER_MARK)))
     walk.fields(cast("Descriptor", message.DESCRIPTOR), "")
     try:
         text_format.Merge(_blanked(walk), message)
     except text_format.ParseError as error:
         raise _refusal(walk, error) from None
     return tuple(UnknownField(path, *walk.place(start)) for path, start, _ in walk.unknown)
+
+
+def outline(text: str, name: str) -> Outline:
+    """Where each field of `text` stands, those that a schema may lack included.
+
+    `name` says in errors which text it is. Raises ConfigError with line and column for text that is not in the format.
+    """
+    mark = BYTE_ORDER_MARK if text.startswith(BYTE_ORDER_MARK) else ""
+    walk = _Walk(name, _with_line_feeds(" " * len(mark) + text.removeprefix(mark)))
+    walk.fields(None, "")
+    return Outline(tuple(walk.places), tuple(walk.blocks))
+
+
+def _with_line_feeds(text: str) -> str:
+    """The text with each line ended by a line feed, every character where it was."""
+    return text.replace("\r\n", " \n").replace("\r", "\n")
 
 
 def _blanked(walk: _Walk) -> str:
