@@ -37,6 +37,15 @@ class OidataError(Exception):
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".rstrip()
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Python would call the class with `args` again, which here are not what the class takes.
+        return _bare, (type(self), *self.args), vars(self)
+
+
+def _bare(kind: type[OidataError], *args: object) -> OidataError:
+    """An error without its attributes, which pickle sets next."""
+    return kind.__new__(kind, *args)
+
 
 class UsageError(OidataError):
     """The request itself cannot be meant so."""

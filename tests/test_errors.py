@@ -2,11 +2,12 @@
 
 import errno
 import os
+import pickle
 from pathlib import Path
 
 import pytest
 
-from oidata.errors import StorageError, UnknownClassError
+from oidata.errors import OidataError, StorageError, TransientError, UnknownClassError
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.ENOTDIR, errno.EIO])
@@ -28,3 +29,20 @@ def test_an_unknown_class_has_a_hint_that_helps() -> None:
     """Close names come first; where there are none, the place of the list."""
     assert UnknownClassError("Lemno", ["Lemon", "Melon"], "file:///x.csv").hint == "Did you mean Lemon or Melon?"
     assert UnknownClassError("xyz", [], "file:///x.csv").hint == "Its classes are listed in file:///x.csv"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OidataError("What went wrong.", "What to do."),
+        UnknownClassError("Lemno", ["Lemon"], "file:///x.csv"),
+        TransientError("busy", 2.5),
+        StorageError.of(OSError(errno.ENOSPC, ""), Path("x")),
+    ],
+)
+def test_an_error_comes_whole_from_another_process(error: OidataError) -> None:
+    """Pickled and read again an error is what it was, whatever its class was given."""
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    assert type(again) is type(error)
+    assert vars(again) == vars(error)
+    assert (str(again), again.args) == (str(error), error.args)
