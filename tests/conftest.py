@@ -1,6 +1,7 @@
 """Fixtures that several tests share, and what becomes of a test whose input is absent."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import settings
 
 from oidata.fetch import Network
 from oidata.io.retry import Retry
+from tests.cluster import Cluster, scheduler
 
 # Machines that are busy are no fault of the code.
 settings.register_profile("oidata", deadline=None)
@@ -23,6 +25,20 @@ def shared_mirror() -> Path:
     if not mirror.is_dir():
         absent(f"there is no mirror of real photos at {mirror}")
     return mirror
+
+
+@pytest.fixture(scope="session")
+def scheduled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A Dask scheduler that stays for all tests."""
+    with scheduler(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(scheduled: Cluster) -> Cluster:
+    """A Dask cluster of two workers, which a test may kill."""
+    scheduled.complete()
+    return scheduled
 
 
 def absent(reason: str) -> None:

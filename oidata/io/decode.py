@@ -6,16 +6,12 @@ damaged between intact markers, decodes here as it does there.
 
 from __future__ import annotations
 
-import os
-import signal
 import warnings
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from hashlib import blake2b
 from io import BytesIO
 from itertools import chain
-from multiprocessing import get_all_start_methods, get_context
 from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
@@ -25,11 +21,13 @@ import pyarrow as pa
 from PIL import Image
 
 from oidata.errors import PhotoError
+from oidata.io.executor import num_cores, process_pool
 from oidata.io.photos import UPRIGHT, photo_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from concurrent.futures import Future
+    from concurrent.futures import Future, ProcessPoolExecutor
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     import pandas as pd
@@ -95,7 +93,7 @@ def decode_photos(
     """
     jobs = list(photos.items())
     batches = [jobs[start : start + _BATCH] for start in range(0, len(jobs), _BATCH)]
-    workers = num_workers or min(_num_cores(), len(jobs) // _WORTH_A_PROCESS)
+    workers = num_workers or min(num_cores(), len(jobs) // _WORTH_A_PROCESS)
     done = _decode_in_processes(batches, workers) if workers > 1 else map(_decode_batch, batches)
     results = []
     for result in chain.from_iterable(done):
@@ -197,11 +195,8 @@ def _decode_in_processes(batches: Sequence[Photos], workers: int) -> Iterator[li
             raise
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
-    # Not forked from this process, which may run threads. Ctrl-C is for this process to answer.
-    context = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
-    context.set_forkserver_preload([__name__, "scipy.fftpack"])  # imagehash imports the latter when it is first used
-    return ProcessPoolExecutor(workers, context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
+def _pool(workers: int) -> AbstractContextManager[ProcessPoolExecutor]:
+    return process_pool(workers, [__name__, "scipy.fftpack"])  # imagehash imports the latter when it is first used
 
 
 def _submitted(pool: ProcessPoolExecutor, batch: Photos) -> Future[list[Decoding]] | None:
@@ -228,8 +223,3 @@ def _decode_alone(batch: Photos) -> list[Decoding]:
             return [Decoding(batch[0][0], "decoding it ends the process")]
     half = len(batch) // 2
     return _decode_alone(batch[:half]) + _decode_alone(batch[half:])
-
-
-def _num_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
