@@ -23,6 +23,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from oidata import __version__
+from oidata.core.duplicates import DUPLICATES
 from oidata.core.labels import Label, LabelMap
 from oidata.core.tables import BOXES, IMAGES, LABELS, SCHEMA_VERSION, Schema, check
 from oidata.errors import DatasetError, StorageError, TableError
@@ -43,6 +44,7 @@ MANIFEST_NAME = "manifest.tsv"
 ATTRIBUTION_NAME = "ATTRIBUTION.csv"
 CONFIG_NAME = "pipeline.config"
 AUDIT_NAME = "audit"
+AUDIT_REPORT_NAME = "report.json"
 _VERSION_KEY = b"oidata_schema_version"
 _ATTRIBUTION_COLUMNS = ("author", "author_url", "license", "title", "landing_url")
 
@@ -182,20 +184,37 @@ class Dataset:
         """Replace what `oidata audit` derives: a table for each schema, report.json, and report.html last."""
         directory = self.path / AUDIT_NAME
         files.make_directory(directory)
+        # The report says what the tables were made from: the last one must not speak for new ones.
+        files.remove(directory / AUDIT_REPORT_NAME)
         for schema, frame in frames.items():
             self._write(frame, schema, directory)
-        files.write_text(directory / "report.json", json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+        files.write_text(directory / AUDIT_REPORT_NAME, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
         files.write_text(directory / "report.html", html)
+
+    def duplicates(self, split: str = "train") -> pd.DataFrame | None:
+        """DUPLICATES, as the last audit found them; None where it cannot be relied on, and a new audit is the remedy.
+
+        It can if it is whole, looked at photos of `split`, and was made from IMAGES as they are now.
+        """
+        directory = self.path / AUDIT_NAME
+        try:
+            report = json.loads((directory / AUDIT_REPORT_NAME).read_bytes())
+            images = sha256_of(self._table_path(IMAGES).read_bytes())
+            if images != report["made_from"]["images.parquet"] or split not in report["splits"] or not report["photos"]:
+                return None
+            return self._read(DUPLICATES, directory)
+        except (OSError, ValueError, KeyError, TypeError, DatasetError, TableError):
+            return None
 
     def photo_path(self, split: str, image_id: str) -> Path:
         """Where a photo is, or would be."""
         return self.path / "images" / photo(split, image_id)
 
-    def _table_path(self, schema: Schema) -> Path:
-        return self.path / f"{schema.name}.parquet"
+    def _table_path(self, schema: Schema, directory: Path | None = None) -> Path:
+        return (directory or self.path) / f"{schema.name}.parquet"
 
-    def _read(self, schema: Schema) -> pd.DataFrame:
-        path = self._table_path(schema)
+    def _read(self, schema: Schema, directory: Path | None = None) -> pd.DataFrame:
+        path = self._table_path(schema, directory)
         try:
             table = parquet.read_table(path)
         except FileNotFoundError:
@@ -211,7 +230,7 @@ class Dataset:
     def _write(self, frame: pd.DataFrame, schema: Schema, directory: Path | None = None) -> None:
         table = pa.Table.from_pandas(check(frame, schema), preserve_index=False)
         metadata = {**(table.schema.metadata or {}), _VERSION_KEY: str(SCHEMA_VERSION).encode()}
-        path = (directory or self.path) / f"{schema.name}.parquet"
+        path = self._table_path(schema, directory)
         with files.whole(path) as partial:
             parquet.write_table(table.replace_schema_metadata(metadata), partial, compression="zstd")
 

@@ -15,10 +15,19 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from oidata.core import manifest
+from oidata.core.duplicates import DUPLICATES
 from oidata.core.labels import Label, LabelMap
 from oidata.core.manifest import Pin
 from oidata.core.tables import BOXES, FLAGS, IMAGES, LABELS
-from oidata.dataset import ATTRIBUTION_NAME, INFO_NAME, MANIFEST_NAME, Dataset, DatasetInfo
+from oidata.dataset import (
+    ATTRIBUTION_NAME,
+    AUDIT_NAME,
+    AUDIT_REPORT_NAME,
+    INFO_NAME,
+    MANIFEST_NAME,
+    Dataset,
+    DatasetInfo,
+)
 from oidata.errors import DatasetError, StorageError, TableError
 from oidata.io.subset import Tables
 
@@ -324,3 +333,66 @@ def test_a_table_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> No
 def test_photos_stand_below_images(dataset: Dataset) -> None:
     """A photo's place is images/SPLIT/ID.jpg."""
     assert dataset.photo_path("train", A) == dataset.path / "images" / "train" / f"{A}.jpg"
+
+
+TWINS = DUPLICATES.conform(pd.DataFrame({"image_id": [A, B], "group_id": 0, "distance": [3, 3], "kind": "near"}))
+
+
+def audited(dataset: Dataset, **changes: object) -> Path:
+    """Write what an audit of the train photos found, with `changes` to what it reports; the directory it is in."""
+    report = {"splits": ["train"], "photos": {"num_photos": 1}, "made_from": dataset.hashes()}
+    dataset.write_audit({DUPLICATES: TWINS}, report | changes, "")
+    return dataset.path / AUDIT_NAME
+
+
+def test_duplicates_are_those_of_the_audit(dataset: Dataset) -> None:
+    """Near duplicates that an audit of these photos found are read as it wrote them."""
+    assert dataset.duplicates() is None
+    audited(dataset)
+    found = dataset.duplicates()
+    assert found is not None
+    pd.testing.assert_frame_equal(found, TWINS)
+
+
+def test_duplicates_of_other_photos_are_not_trusted(dataset: Dataset) -> None:
+    """Once images.parquet is another, the audit is stale; other boxes leave the photos as they are."""
+    audited(dataset)
+    dataset.write_boxes(BOXES.empty())
+    assert dataset.duplicates() is not None
+    dataset.write_images(TABLES.images.assign(dropped="duplicate"))
+    assert dataset.duplicates() is None
+
+
+@pytest.mark.parametrize("changes", [{"splits": ["validation", "test"]}, {"photos": None}, {"made_from": {}}])
+def test_an_audit_that_saw_no_train_photo_found_none_of_their_duplicates(
+    dataset: Dataset, changes: dict[str, object]
+) -> None:
+    """Without train among its splits, a photo to look at, or a word of what it was made from, an audit says nothing."""
+    audited(dataset, **changes)
+    assert dataset.duplicates() is None
+
+
+def test_duplicates_can_be_asked_for_in_another_split(dataset: Dataset) -> None:
+    """What an audit of validation alone found holds for validation."""
+    audited(dataset, splits=["validation"])
+    assert dataset.duplicates("validation") is not None
+
+
+@pytest.mark.parametrize("data", [None, b"", b"[]", b"null", b"{", b"\xff", b'{"made_from": 3}'])
+@pytest.mark.parametrize("name", [AUDIT_REPORT_NAME, "duplicates.parquet"])
+def test_duplicates_of_a_broken_audit_are_not_trusted(dataset: Dataset, name: str, data: bytes | None) -> None:
+    """Where the report or the table is lost or unreadable, no duplicates are known."""
+    path = audited(dataset) / name
+    path.unlink()
+    if data is not None:
+        path.write_bytes(data)
+    assert dataset.duplicates() is None
+
+
+def test_an_audit_that_is_stopped_leaves_no_older_report_beside_its_tables(dataset: Dataset) -> None:
+    """When an audit cannot finish, what an earlier one reported does not pass for its own."""
+    directory = audited(dataset)
+    with pytest.raises(TableError):
+        dataset.write_audit({DUPLICATES: TWINS.drop(columns="kind")}, {}, "")
+    assert not (directory / AUDIT_REPORT_NAME).exists()
+    assert dataset.duplicates() is None
