@@ -14,6 +14,7 @@ demo: .venv/installed
 	$(BIN)/oidata fetch Lemon Cheese --source sample: --dataset $(DEMO)
 	$(BIN)/oidata strip --dataset $(DEMO)
 	$(BIN)/oidata audit --dataset $(DEMO)
+	$(BIN)/oidata shard --dataset $(DEMO) --splits 3
 
 test: .venv/installed
 	$(BIN)/pytest

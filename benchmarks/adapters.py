@@ -7,7 +7,8 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -167,10 +168,9 @@ def photos_as_dataset(directory: str) -> Path:
     import pandas as pd
 
     from oidata.core.labels import Label, LabelMap
-    from oidata.core.tables import BOXES, COORDINATES, FLAGS, IMAGES, LABELS
+    from oidata.core.tables import BOXES, COORDINATES, FLAGS, IMAGES, LABELS, Tables
     from oidata.dataset import Dataset, DatasetInfo
     from oidata.io.photos import photo_facts
-    from oidata.io.subset import Tables
 
     photos = sorted(Path(directory).glob("*.jpg"))
     target = Path(f"{directory}-dataset")
@@ -398,6 +398,90 @@ def _photos_to_divide(number: int, num_classes: int) -> Any:  # noqa: ANN401 - i
     return Photos(ids, sizes, np.repeat(photo, num_boxes), np.repeat(label, num_boxes), num_classes)
 
 
+def tensorflow_records(directory: str, work: str) -> int:
+    """Write each photo of a dataset as a record, as it is, with TensorFlow's writer; count the photos' bytes."""
+    import tensorflow as tf
+
+    with _scratch(work) as scratch, tf.io.TFRecordWriter(str(scratch / "a.record")) as writer:
+        return sum(_written(writer.write, path.read_bytes()) for path in _photos(directory))
+
+
+def tensorflow_script(directory: str, work: str) -> int:
+    """Write examples in the manner of TFOD's create_*_tf_record.py: one pass that opens, hashes, parses and writes."""
+    import hashlib
+    import io
+
+    import tensorflow as tf
+    from PIL import Image
+
+    from oidata.dataset import Dataset
+
+    dataset = Dataset.open(Path(directory))
+    boxes = dict(iter(dataset.boxes().groupby("image_id")))
+
+    def feature(values: list[Any]) -> Any:  # noqa: ANN401 - a message of a module without types
+        if isinstance(values[0], bytes):
+            return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+        if isinstance(values[0], float):
+            return tf.train.Feature(float_list=tf.train.FloatList(value=values))
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+
+    def example(path: Path) -> tuple[bytes, int]:
+        encoded = path.read_bytes()
+        image = Image.open(io.BytesIO(encoded))
+        rows = boxes[path.stem]
+        features: dict[str, list[Any]] = {
+            "image/encoded": [encoded],
+            "image/format": [b"jpeg"],
+            "image/filename": [path.name.encode()],
+            "image/source_id": [path.stem.encode()],
+            "image/key/sha256": [hashlib.sha256(encoded).hexdigest().encode()],
+            "image/height": [image.height],
+            "image/width": [image.width],
+            "image/object/class/text": [mid.encode() for mid in rows["mid"]],
+            "image/object/class/label": [1 + (mid == "/m/01nkt") for mid in rows["mid"]],
+            **{f"image/object/bbox/{side}": rows[side].tolist() for side in ("xmin", "xmax", "ymin", "ymax")},
+        }
+        named = {name: feature(values) for name, values in features.items()}
+        return tf.train.Example(features=tf.train.Features(feature=named)).SerializeToString(), len(encoded)
+
+    with _scratch(work) as scratch, tf.io.TFRecordWriter(str(scratch / "a.record")) as writer:
+        return sum(_written(writer.write, *example(path)) for path in _photos(directory))
+
+
+def copied_photos(directory: str, work: str) -> int:
+    """Copy each photo's bytes into one file, and nothing else."""
+    with _scratch(work) as scratch, (scratch / "a").open("wb") as file:
+        return sum(_written(file.write, path.read_bytes()) for path in _photos(directory))
+
+
+def oidata_shard(directory: str, work: str, workers: str) -> int:
+    """Shard a dataset into ten shards of each split."""
+    from oidata.dataset import Dataset
+    from oidata.shard import Delivery, shard
+
+    with _scratch(work) as scratch:
+        dataset = Dataset.open(Path(directory))
+        report = shard(dataset, delivery=Delivery(scratch / "shards", num_workers=int(workers)))
+        _check(sum(split.num_examples for split in report.splits) == len(dataset.images()))
+        return int(dataset.images()["size_bytes"].sum())
+
+
+@contextmanager
+def _scratch(work: str) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=work) as directory:
+        yield Path(directory)
+
+
+def _photos(directory: str) -> list[Path]:
+    return sorted(Path(directory).glob("images/*/*.jpg"))
+
+
+def _written(write: Callable[[bytes], object], data: bytes, num_bytes: int | None = None) -> int:
+    write(data)
+    return len(data) if num_bytes is None else num_bytes
+
+
 def _check(done: object) -> None:
     """Raise if a job did not do what it is measured by."""
     if not done:
@@ -430,6 +514,10 @@ JOBS: dict[str, Callable[..., object]] = {
         dense_ious,
         copied_targets,
         divide_photos,
+        tensorflow_records,
+        tensorflow_script,
+        copied_photos,
+        oidata_shard,
     )
 }
 

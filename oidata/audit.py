@@ -24,12 +24,11 @@ from oidata.core.pipeline import nearest
 from oidata.core.selection import splits_of
 from oidata.core.sizes import size_facts
 from oidata.core.statistics import Cells, ground_truth, usable
-from oidata.core.tables import AUDIT_BOXES
+from oidata.core.tables import AUDIT_BOXES, Tables
 from oidata.core.training_rules import TRAINING_RULES
 from oidata.errors import DatasetError, UsageError
 from oidata.io.configs import DEFAULT_NAME, REFERENCE_NAMES, label_maps, read_config, references, unread_paths
 from oidata.io.decode import decode_photos, fingerprints
-from oidata.io.subset import Tables
 from oidata.report.audit_galleries import galleries
 from oidata.report.audit_page import page
 from oidata.report.audit_summary import summary

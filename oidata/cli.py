@@ -77,6 +77,27 @@ class FailOn(StrEnum):
     never = "never"
 
 
+class Stripped(StrEnum):
+    """What becomes of stripped boxes, as typed."""
+
+    drop = "drop"
+    ignore = "ignore"
+    keep = "keep"
+
+
+class Leftover(StrEnum):
+    """What becomes of photos on which a stripped object stays visible, as typed."""
+
+    keep = "keep"
+    drop_image = "drop-image"
+
+
+class Verifier(StrEnum):
+    """What reads the shards, besides oidata, as typed."""
+
+    tensorflow = "tensorflow"
+
+
 # readable=False: what cannot be read is an error of ours (exit code 1), not one of usage.
 DirectoryOption = Annotated[
     Path, typer.Option("-d", "--dataset", metavar="DIR", readable=False, help="The dataset directory.")
@@ -246,11 +267,90 @@ def audit_command(
         raise typer.Exit(EXIT_GATE)
 
 
+@app.command("shard")
+def shard_command(
+    dataset: DirectoryOption = Path("data"),
+    splits: Annotated[
+        str,
+        typer.Option(
+            metavar="N|SPLIT=N,…",
+            help="How many shards: of every split, or of those that are named, as train=10,val=2.",
+        ),
+    ] = "10",
+    out: Annotated[
+        str | None,
+        typer.Option(metavar="DIR|URL", help="Where they go, s3:// and gs:// too.  [default: shards/ in the dataset]"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides which photo goes where, and the order in a shard.")] = 0,
+    stripped: Annotated[
+        Stripped,
+        typer.Option(
+            help="What becomes of stripped boxes. ignore: they stay, with image/object/weight 0, is_crowd 1 and "
+            "difficult 1. TFOD then matches anchors to them, with no loss from those; official.vision leaves crowds "
+            "out of RetinaNet's training, so that they are background. keep: they train as any other box."
+        ),
+    ] = Stripped.drop,
+    leftover: Annotated[
+        Leftover, typer.Option(help="Photos on which an object stays visible without its box, beside other boxes.")
+    ] = Leftover.keep,
+    negatives: Annotated[
+        bool, typer.Option(help="Photos that are verified to lack a class, as examples without boxes.")
+    ] = True,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="A pipeline.config to copy beside the shards, its input paths, label map and num_classes filled in.  "
+            "[default: the one given last]",
+        ),
+    ] = None,
+    verify: Annotated[
+        Verifier | None,
+        typer.Option(metavar="tensorflow", help="Have TensorFlow parse every example and decode its photo, too."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace other shards that are there.")] = False,
+    workers: Annotated[int | None, typer.Option(min=1, metavar="N", help="Processes.  [default: one per core]")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="tcp://HOST:8786", help="Work on a Dask cluster that sees the same files.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write balanced TFRecord shards, with label map. Run it again to complete them: those that are there stay.
+
+    Shards of a split differ by one photo at most, and by as few boxes of each class, then bytes, as can be. The same
+    dataset and seed give the same bytes. Each shard is read back before it gets its name.
+    """
+    from oidata.dataset import Dataset
+    from oidata.shard import Delivery, Request, shard
+
+    request = Request(
+        num_shards=_num_shards(splits),
+        seed=seed,
+        stripped=stripped,
+        drop_leftover=leftover == Leftover.drop_image,
+        with_negatives=negatives,
+        config=config,
+    )
+    delivery = Delivery(out, overwrite, scheduler, workers, with_tensorflow=verify == Verifier.tensorflow)
+    report = shard(Dataset.open(dataset), request, delivery, _progress(quiet=as_json))
+    _print(report, report.summary, as_json=as_json)
+
+
 def _given(context: typer.Context, names: Iterable[str]) -> list[str]:
     """Those of the switches that were typed, as they were typed."""
     sources = {name: context.get_parameter_source(name) for name in names}
     typed = [name for name, source in sources.items() if source and source.name == "COMMANDLINE"]
     return [f"--{name}" if context.params[name] else f"--no-{name}" for name in typed]
+
+
+def _num_shards(text: str) -> int | dict[str, int]:
+    """`10` are ten shards of every split, `train=10,val=2` those of two."""
+    if re.fullmatch(r"-?\d+", text.strip()):
+        return int(text)
+    pairs = [re.fullmatch(r"(\w+)=(-?\d+)", part.strip()) for part in text.split(",")]
+    if not all(pairs):
+        raise UsageError(f"--splits {text!r} is no number of shards.", "Write 10, or train=10,val=2,test=2.")
+    return {pair[1]: int(pair[2]) for pair in pairs if pair}
 
 
 def _feature_maps(text: str | None) -> tuple[tuple[int, int], ...] | None:

@@ -9,6 +9,7 @@ ATTRIBUTION.csv     author, licence and landing page of every photo that is ther
 images/SPLIT/ID.jpg the photos, byte for byte as served
 pipeline.config     the config last given with --config
 audit/              report.html, report.json, boxes.parquet (AUDIT_BOXES), duplicates.parquet (DUPLICATES)
+shards/             train.record-00000-of-00010 …, label_map.pbtxt, shards.json, pipeline.config filled in
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from oidata.io.subset import Tables
+    from oidata.core.tables import Tables
 
 INFO_NAME = "dataset.json"
 MANIFEST_NAME = "manifest.tsv"
@@ -45,6 +46,7 @@ ATTRIBUTION_NAME = "ATTRIBUTION.csv"
 CONFIG_NAME = "pipeline.config"
 AUDIT_NAME = "audit"
 AUDIT_REPORT_NAME = "report.json"
+SHARDS_NAME = "shards"
 _VERSION_KEY = b"oidata_schema_version"
 _ATTRIBUTION_COLUMNS = ("author", "author_url", "license", "title", "landing_url")
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from oidata.core.manifest import Pin
-    from oidata.io.subset import Tables
+    from oidata.core.tables import Tables
 
 DEFAULT_CONNECTIONS = 32
 _FACTS = tuple(field.name for field in fields(PhotoFacts))

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -39,6 +40,47 @@ def cluster(scheduled: Cluster) -> Cluster:
     """A Dask cluster of two workers, which a test may kill."""
     scheduled.complete()
     return scheduled
+
+
+@pytest.fixture(scope="session")
+def bucket_server() -> Iterator[str]:
+    """A real server on loopback that speaks S3, and what Cloud Storage has in common with it."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def shards_bucket(bucket_server: str) -> Iterator[Any]:
+    """The bucket `shards`, as another client sees it."""
+    import boto3
+
+    keys = {"aws_access_key_id": "tester", "aws_secret_access_key": "tester"}
+    s3 = boto3.resource("s3", endpoint_url=bucket_server, region_name="us-east-1", **keys)
+    yield s3.create_bucket(Bucket="shards")
+    s3.meta.client.close()
+
+
+@pytest.fixture
+def bucket(bucket_server: str, shards_bucket: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The bucket, empty; the environment leads there."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "GOOGLE_"))]:
+        monkeypatch.delenv(name)
+    for name, value in {
+        "AWS_ENDPOINT_URL": bucket_server,
+        "AWS_ACCESS_KEY_ID": "tester",
+        "AWS_SECRET_ACCESS_KEY": "tester",
+        "AWS_REGION": "us-east-1",
+        "GOOGLE_BASE_URL": bucket_server,
+        "GOOGLE_BEARER_TOKEN": "tester",
+    }.items():
+        monkeypatch.setenv(name, value)
+    yield shards_bucket
+    shards_bucket.objects.all().delete()
 
 
 def absent(reason: str) -> None:

@@ -18,7 +18,7 @@ from oidata.core import manifest
 from oidata.core.duplicates import DUPLICATES
 from oidata.core.labels import Label, LabelMap
 from oidata.core.manifest import Pin
-from oidata.core.tables import BOXES, FLAGS, IMAGES, LABELS
+from oidata.core.tables import BOXES, FLAGS, IMAGES, LABELS, Tables
 from oidata.dataset import (
     ATTRIBUTION_NAME,
     AUDIT_NAME,
@@ -29,7 +29,6 @@ from oidata.dataset import (
     DatasetInfo,
 )
 from oidata.errors import DatasetError, StorageError, TableError
-from oidata.io.subset import Tables
 
 A, B, C = "000000000000000a", "000000000000000b", "000000000000000c"
 LEMON = Label("/m/09k_b", "Lemon")

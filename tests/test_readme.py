@@ -16,8 +16,8 @@ from tests.test_cli import oidata
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 SESSION = re.search(r"```console\n(.*?)```", README, re.DOTALL)
-PYTHON = re.search(r"```python\n(.*?)```", README, re.DOTALL)
-COMMANDS = sorted(set(re.findall(r"^oidata (?:fetch|strip|audit) .*?(?=\s{2,}#|$)", README, re.MULTILINE)))
+READER, LIBRARY = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+COMMANDS = sorted(set(re.findall(r"^oidata (?:fetch|strip|audit|shard) .*?(?=\s{2,}#|$)", README, re.MULTILINE)))
 
 
 def lines(text: str) -> list[str]:
@@ -28,19 +28,19 @@ def test_the_session_is_what_is_printed(tmp_path: Path) -> None:
     """Each command of the first screen prints what stands below it there."""
     assert SESSION is not None
     _, *parts = SESSION[1].split("$ oidata ")
-    assert len(parts) == 2
+    assert len(parts) == 3
     for part in parts:
         command, _, expected = part.partition("\n")
         printed = re.sub(r"file://\S*/openimages/", "…/", oidata(*shlex.split(command), cwd=tmp_path).stdout)
         assert lines(printed) == lines(expected.rstrip("\n"))
 
 
-def test_the_library_example_runs(tmp_path: Path) -> None:
-    """The Python example runs as it stands."""
-    assert PYTHON is not None
-    run = subprocess.run([sys.executable, "-c", PYTHON[1]], capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert run.returncode == 0, run.stderr
-    assert "/m/09k_b" in run.stdout
+def test_the_python_examples_run(tmp_path: Path) -> None:
+    """The Python examples run as they stand: one makes a dataset and its shards, the other reads these."""
+    for example, said in ((LIBRARY, "train.record-?????-of-00010"), (READER, "(8, 300, 300, 3)")):
+        run = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True, cwd=tmp_path, check=False)
+        assert run.returncode == 0, run.stderr
+        assert said in run.stdout
 
 
 @pytest.mark.parametrize("line", COMMANDS)

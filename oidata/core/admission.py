@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,9 @@ import pandas as pd
 from oidata.core.defects import is_unboxed
 from oidata.core.features import DROP, is_written
 from oidata.core.statistics import places
+
+if TYPE_CHECKING:
+    from oidata.core.tables import Tables
 
 NOT_OK, DROPPED, NO_BOX, NEGATIVE, LEFTOVER = "not_ok", "dropped", "no_box", "negative", "leftover"
 REASONS: Final = {
@@ -21,20 +24,15 @@ REASONS: Final = {
 }
 
 
-def left_out(  # noqa: PLR0913 - three tables, and one argument for each choice of the user's
-    images: pd.DataFrame,
-    boxes: pd.DataFrame,
-    labels: pd.DataFrame,
-    *,
-    stripped: str = DROP,
-    drop_leftover: bool = False,
-    with_negatives: bool = True,
+def left_out(
+    tables: Tables, *, stripped: str = DROP, drop_leftover: bool = False, with_negatives: bool = True
 ) -> pd.Series:
-    """For each of IMAGES the first of REASONS to leave it out, null where the photo becomes an example.
+    """For each of the images the first of REASONS to leave it out, null where the photo becomes an example.
 
     An example has a box that is written (`core.features.is_written`), or is a negative: a photo without any box,
     stripped or not, that is verified to lack a chosen class and to show none.
     """
+    images, boxes, labels = tables.images, tables.boxes, tables.labels
     image_ids = images["image_id"]
     written = is_written(boxes, stripped)
     is_boxed = _have(image_ids, boxes[written])
@@ -45,12 +43,17 @@ def left_out(  # noqa: PLR0913 - three tables, and one argument for each choice 
         DROPPED: images["dropped"].notna().to_numpy(),
         NO_BOX: ~is_boxed & ~is_negative,
         NEGATIVE: is_negative & (not with_negatives),
-        LEFTOVER: _have(image_ids, boxes[is_unboxed(boxes, written)]) & drop_leftover,
+        LEFTOVER: image_ids.isin(leftover(boxes, stripped)).to_numpy() & drop_leftover,
     }
     found = np.full(len(images), None, dtype=object)
     for reason, applies in reversed(reasons.items()):
         found[applies] = reason
     return pd.Series(found, images.index, dtype="str")
+
+
+def leftover(boxes: pd.DataFrame, stripped: str = DROP) -> set[str]:
+    """The photos on which an object stays to see though its box is not written, by image_id."""
+    return set(boxes.loc[is_unboxed(boxes, is_written(boxes, stripped)), "image_id"])
 
 
 def _have(image_ids: pd.Series, rows: pd.DataFrame) -> np.ndarray:

@@ -119,6 +119,16 @@ LABELS = Schema(
 
 SCHEMAS = (IMAGES, BOXES, LABELS)
 
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """The three tables of a dataset, or the same rows of all three, as IMAGES, BOXES and LABELS declare them."""
+
+    images: pd.DataFrame
+    boxes: pd.DataFrame
+    labels: pd.DataFrame
+
+
 # What an audit tells of each ground-truth box; layers count from 0, the finest.
 AUDIT_BOXES = Schema(
     "boxes",

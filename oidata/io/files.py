@@ -19,9 +19,9 @@ PARTIAL_SUFFIX = ".part"
 LOCK_NAME = ".lock"
 
 
-def partial_of(path: Path) -> Path:
-    """The temporary name, in the same directory, under which `path` is written."""
-    return path.with_name(f".{path.name}{PARTIAL_SUFFIX}")
+def partial_of(path: Path, attempt: str = "") -> Path:
+    """The temporary name, in the same directory, under which `path` is written, by one `attempt` of several."""
+    return path.with_name(f".{path.name}{attempt and f'.{attempt}'}{PARTIAL_SUFFIX}")
 
 
 def make_directory(path: Path) -> None:
@@ -41,12 +41,13 @@ def remove(path: Path) -> None:
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def whole(path: Path, attempt: str = "") -> Iterator[Path]:
     """Write to the temporary path that this yields; it takes its final name when the block ends well.
 
-    The directory must be there. Raises StorageError if the file system refuses.
+    The directory must be there. Two that may write at once need an `attempt` each, so that they do not write into each
+    other's file. Raises StorageError if the file system refuses.
     """
-    partial = partial_of(path)
+    partial = partial_of(path, attempt)
     try:
         yield partial
         partial.replace(path)

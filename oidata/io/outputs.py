@@ -18,6 +18,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 from urllib.parse import unquote, urlsplit
+from uuid import uuid4
 
 from oidata.errors import StorageError, UsageError
 from oidata.io import files
@@ -60,6 +61,9 @@ class Output(Protocol):
 
     def partial_bytes(self, names: Collection[str]) -> int:
         """How much there is of those files that are being written; 0 where that cannot be told."""
+
+    def discard_partial(self, names: Collection[str]) -> None:
+        """Remove what writers that were killed have left of those files, while none is at work."""
 
     def whole(self, name: str) -> AbstractContextManager[Path]:
         """Write to the path that this yields; the file is there, under its name, when the block has ended well."""
@@ -109,8 +113,7 @@ class Directory:
         """Make the directory; raise StorageError if it cannot be written to, or has no space."""
         files.check_writable(self.path)
         files.make_directory(self.path)
-        for name in sizes:
-            files.remove(files.partial_of(self.path / name))
+        self.discard_partial(sizes)
         _check_space(self.path, sum(sizes.values()))
 
     def sizes(self) -> dict[str, int]:
@@ -125,11 +128,16 @@ class Directory:
 
     def partial_bytes(self, names: Collection[str]) -> int:
         """The bytes under the temporary names."""
-        return sum(map(_size_bytes, (files.partial_of(self.path / name) for name in names)))
+        return sum(map(_size_bytes, self._partial(names)))
+
+    def discard_partial(self, names: Collection[str]) -> None:
+        """Remove the files of temporary names."""
+        for path in self._partial(names):
+            files.remove(path)
 
     def whole(self, name: str) -> AbstractContextManager[Path]:
-        """A temporary path beside the final one."""
-        return files.whole(self.path / name)
+        """A temporary path beside the final one; of its own, since a cluster may try twice at once."""
+        return files.whole(self.path / name, uuid4().hex)
 
     @contextmanager
     def local(self, name: str) -> Iterator[Path]:
@@ -143,6 +151,11 @@ class Directory:
     def remove(self, name: str) -> None:
         """Remove it."""
         files.remove(self.path / name)
+
+    def _partial(self, names: Collection[str]) -> list[Path]:
+        """The temporary files of those names."""
+        found = self.path.glob(files.partial_of(Path("*"), "*").name)
+        return [path for path in found if path.name.removeprefix(".").rsplit(".", 2)[0] in names]
 
 
 @dataclass(frozen=True)
@@ -169,6 +182,9 @@ class Bucket:
     def partial_bytes(self, names: Collection[str]) -> int:  # noqa: ARG002 - as Output has it
         """Nobody tells."""
         return 0
+
+    def discard_partial(self, names: Collection[str]) -> None:
+        """Parts of uploads that were never completed are the bucket's to remove, by a rule of its lifecycle."""
 
     @contextmanager
     def whole(self, name: str) -> Iterator[Path]:

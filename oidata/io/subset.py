@@ -10,7 +10,7 @@ import pandas as pd
 
 from oidata.core import rows as release_rows
 from oidata.core import selection
-from oidata.core.tables import BOXES, IMAGES, LABELS
+from oidata.core.tables import BOXES, IMAGES, LABELS, Tables
 from oidata.errors import TableError
 
 if TYPE_CHECKING:
@@ -21,15 +21,6 @@ if TYPE_CHECKING:
     from oidata.core.selection import Quota
     from oidata.io.metadata import Metadata
     from oidata.io.scan import Csv
-
-
-@dataclass(frozen=True)
-class Tables:
-    """The three tables of a dataset, as schemas IMAGES (no photo fetched yet), BOXES and LABELS declare them."""
-
-    images: pd.DataFrame
-    boxes: pd.DataFrame
-    labels: pd.DataFrame
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import google_crc32c
 from oidata.errors import RecordError, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
     from typing import IO
 
@@ -56,14 +56,15 @@ def read_records(path: Path) -> Iterator[bytes]:
     return (record for _, record, _ in _frames(path))
 
 
-def check_records(path: Path) -> RecordFacts:
-    """Read a file from end to end, as `read_records` does, for its facts."""
+def check_records(path: Path, see: Callable[[bytes], None] = lambda _record: None) -> RecordFacts:
+    """Read a file from end to end, as `read_records` does, for its facts; `see` is shown each record."""
     digest = sha256()
     num_records = size_bytes = 0
     for frame in _frames(path):
         for part in frame:
             digest.update(part)
             size_bytes += len(part)
+        see(frame[1])
         num_records += 1
     return RecordFacts(num_records, size_bytes, digest.hexdigest())
 

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from oidata.core.evidence import Evidence
-    from oidata.core.tables import Schema
+    from oidata.core.tables import Schema, Tables
     from oidata.dataset import Dataset
-    from oidata.io.subset import Tables
 
 NUM_PICTURES = 12
 _SUBJECT = "#ff3b30"

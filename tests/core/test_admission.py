@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from oidata.core.admission import REASONS, left_out
 from oidata.core.features import DROP, IGNORE, KEEP, STRIPPED, photo_features
+from oidata.core.tables import Tables
 from tests.core.made import CLASSES, DRAWN, PHOTOS, boxes, image_id, images, labels
 
 VERDICTS = st.dictionaries(st.tuples(st.integers(0, 4), st.sampled_from(["/m/1", "/m/2"])), st.booleans())
@@ -15,7 +16,7 @@ GROUP = {"stripped": "group"}
 
 def reasons(*given_tables: pd.DataFrame, **choices: object) -> list[str | None]:
     """Why each photo is left out, None where it is not."""
-    found = left_out(*given_tables, **choices)  # type: ignore[arg-type]
+    found = left_out(Tables(*given_tables), **choices)  # type: ignore[arg-type]
     return [None if pd.isna(reason) else reason for reason in found]
 
 
@@ -31,7 +32,7 @@ def test_an_example_has_a_box_or_lacks_a_class(
     photos = [{**photo, "width_px": 640} for photo in photos]
     made = boxes(*(box for box in drawn if box["mid"] != "/m/3"))
     said = labels(*((photo, mid, is_present) for (photo, mid), is_present in verdicts.items()))
-    out = left_out(images(*photos), made, said, stripped=way)
+    out = left_out(Tables(images(*photos), made, said), stripped=way)
     assert set(out.dropna()) <= set(REASONS)
     chosen = images(*photos)[out.isna()]
     assert (chosen["status"] == "ok").all()

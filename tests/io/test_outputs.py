@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing import get_context
@@ -17,52 +17,13 @@ from pathlib import Path
 from shutil import which
 from typing import Any
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from oidata.errors import StorageError, UsageError
 from oidata.io.files import partial_of
 from oidata.io.outputs import Bucket, Directory, Output, _reason, output
 
 PARTS_BYTES = 12_000_000  # the client uploads more than 5 MiB in parts
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """A real server on loopback that speaks S3, and what Cloud Storage has in common with it."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def shards(server: str) -> Iterator[Any]:
-    """The bucket `shards`, as another client sees it."""
-    keys = {"aws_access_key_id": "tester", "aws_secret_access_key": "tester"}
-    s3 = boto3.resource("s3", endpoint_url=server, region_name="us-east-1", **keys)
-    yield s3.create_bucket(Bucket="shards")
-    s3.meta.client.close()
-
-
-@pytest.fixture
-def bucket(server: str, shards: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The bucket, empty; the environment leads there."""
-    for name in [name for name in os.environ if name.startswith(("AWS_", "GOOGLE_"))]:
-        monkeypatch.delenv(name)
-    for name, value in {
-        "AWS_ENDPOINT_URL": server,
-        "AWS_ACCESS_KEY_ID": "tester",
-        "AWS_SECRET_ACCESS_KEY": "tester",
-        "AWS_REGION": "us-east-1",
-        "GOOGLE_BASE_URL": server,
-        "GOOGLE_BEARER_TOKEN": "tester",
-    }.items():
-        monkeypatch.setenv(name, value)
-    yield shards
-    shards.objects.all().delete()
 
 
 @pytest.fixture
@@ -209,7 +170,7 @@ def test_partial_files_are_counted_and_belong_to_no_other_run(tmp_path: Path) ->
     out = output(tmp_path)
     with out.whole("a") as path:
         path.write_bytes(b"half")
-        partial_of(tmp_path / "b").write_bytes(b"left")
+        partial_of(tmp_path / "b", "killed").write_bytes(b"left")
         assert out.partial_bytes(["a", "b", "c"]) == 8
         assert out.sizes() == {}
         out.prepare({"b": 1})
@@ -325,14 +286,14 @@ def authenticate(server: str, after: str) -> None:
 
 @pytest.mark.usefixtures("bucket")
 @pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
-def test_credentials_that_the_server_refuses(server: str, act: Callable[[Output], object]) -> None:
+def test_credentials_that_the_server_refuses(bucket_server: str, act: Callable[[Output], object]) -> None:
     """Credentials that are nobody's are an error that says which variables hold them."""
-    authenticate(server, "0")
+    authenticate(bucket_server, "0")
     try:
         with pytest.raises(StorageError, match=r"s3://shards/run.*InvalidAccessKeyId") as caught:
             act(output("s3://shards/run"))
     finally:
-        authenticate(server, "inf")
+        authenticate(bucket_server, "inf")
     assert caught.value.hint.startswith("Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY ")
 
 
@@ -420,7 +381,7 @@ def test_an_upload_that_dies_is_given_up(monkeypatch: pytest.MonkeyPatch) -> Non
             write(output("s3://shards/run"), "a", bytes(PARTS_BYTES))
         server.shutdown()
     assert asked[0] == "POST /shards/run/a?uploads="
-    assert asked[-1] == "DELETE /shards/run/a?uploadId=u"
+    assert "DELETE /shards/run/a?uploadId=u" in asked
     assert len([request for request in asked if request.startswith("POST")]) == 1
 
 
