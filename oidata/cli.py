@@ -296,6 +296,14 @@ def shard_command(
     negatives: Annotated[
         bool, typer.Option(help="Photos that are verified to lack a class, as examples without boxes.")
     ] = True,
+    val_fraction: Annotated[
+        float | None,
+        typer.Option(
+            metavar="F",
+            help="Of the classes that no validation photo shows, take this share of the train photos for validation, "
+            "as 0.1: the same of every class, near duplicates together.",
+        ),
+    ] = None,
     config: Annotated[
         str | None,
         typer.Option(
@@ -329,6 +337,7 @@ def shard_command(
         stripped=stripped,
         drop_leftover=leftover == Leftover.drop_image,
         with_negatives=negatives,
+        val_fraction=val_fraction,
         config=config,
     )
     delivery = Delivery(out, overwrite, scheduler, workers, with_tensorflow=verify == Verifier.tensorflow)

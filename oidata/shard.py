@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from oidata.core.admission import REASONS, left_out, leftover
+from oidata.core.duplicates import find
 from oidata.core.evenness import balance_facts
-from oidata.core.features import DROP, STRIPPED
+from oidata.core.evidence import VALIDATION
 from oidata.core.filling import filled
 from oidata.core.label_map import label_map_text
-from oidata.core.selection import splits_of
+from oidata.core.shard_plan import Choices, plan
 from oidata.core.shards import NAME, PREFIXES, SplitPlan, without_boxes
 from oidata.core.tables import Tables
 from oidata.dataset import CONFIG_NAME, SHARDS_NAME
-from oidata.errors import DatasetError, PhotoError, UsageError
+from oidata.errors import DatasetError, PhotoError
 from oidata.io import files
 from oidata.io.configs import read_config
+from oidata.io.decode import decode_photos, fingerprints
 from oidata.io.executor import workers
 from oidata.io.outputs import output
 from oidata.io.shards import ShardJob, find_shard, write_shard
@@ -27,12 +29,13 @@ from oidata.report.progress import Progress, Silence
 from oidata.report.shard_report import Now, ShardReport, SplitShards
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     import pandas as pd
 
     from oidata.core.labels import LabelMap
     from oidata.core.pipeline import PipelineConfig
+    from oidata.core.shard_plan import Plan
     from oidata.dataset import Dataset
     from oidata.io.executor import Workers
     from oidata.io.outputs import Output
@@ -40,31 +43,17 @@ if TYPE_CHECKING:
 
 LABEL_MAP_NAME: Final = "label_map.pbtxt"
 RECORD_NAME: Final = "shards.json"
-DEFAULT_NUM_SHARDS: Final = 10
 
 
 @dataclass(frozen=True)
-class Request:
-    """Which shards to make: everything here decides their bytes, or those of the config beside them.
+class Request(Choices):
+    """Which shards to make, and what to lay beside them.
 
-    num_shards: of every split, or by split, and then of those alone. stripped: what becomes of stripped boxes, one of
-    core.features.STRIPPED. drop_leftover: leave out photos on which an object stays to see without its box.
-    with_negatives: photos verified to lack a class become examples without boxes. config: of which a copy with these
-    shards filled in lies beside them; by default the one given last for the dataset, if any.
+    config: a pipeline.config, of which a copy that reads these shards lies beside them; by default the one given last
+    for the dataset, if any.
     """
 
-    num_shards: int | Mapping[str, int] = DEFAULT_NUM_SHARDS
-    seed: int = 0
-    stripped: str = DROP
-    drop_leftover: bool = False
-    with_negatives: bool = True
     config: str | Path | None = None
-
-    def __post_init__(self) -> None:
-        """Raise UsageError for a way with stripped boxes that there is not."""
-        if self.stripped not in STRIPPED:
-            message = f"{self.stripped!r} is no way to treat stripped boxes."
-            raise UsageError(message, f"Choose one of {', '.join(STRIPPED)}.")
 
 
 @dataclass(frozen=True)
@@ -93,13 +82,13 @@ def shard(
     """
     request, delivery, progress = request or Request(), delivery or Delivery(), progress or Silence()
     with files.locked(dataset.path):
-        plan = _plan(dataset, request)
+        plan = _plan(dataset, request, progress)
         out = delivery.out or dataset.path / SHARDS_NAME
         target = output(out)
         beside = _beside(dataset, plan, request, target)
         others = _others(plan, target, beside, delivery)
         with workers(delivery.scheduler or "", delivery.num_workers, preload=["oidata.io.shards"]) as pool:
-            found, written = _Run(plan, target, delivery, pool, progress).shards()
+            found, written = _Run(plan, request, target, delivery, pool, progress).shards()
         report = _report(dataset, plan, request, found | written)
         for name, text in {**beside, RECORD_NAME: _json(report.record())}.items():
             target.write_text(name, text)
@@ -110,76 +99,48 @@ def shard(
     return replace(report, now=now)
 
 
-@dataclass(frozen=True, eq=False)
-class _Plan:
-    """All shards that are to be.
-
-    left_out: by split, how many photos are so for which reason. num_leftover: photos in the shards on which an object
-    stays to see without its box.
-    """
-
-    classes: LabelMap
-    stripped: str
-    splits: tuple[SplitPlan, ...]
-    left_out: dict[str, dict[str, int]]
-    num_leftover: int
-
-    @property
-    def size_bytes(self) -> dict[str, int]:
-        """By name of a shard, the bytes of its photos."""
-        return {name: size for split in self.splits for name, size in split.size_bytes.items()}
-
-
-def _plan(dataset: Dataset, request: Request) -> _Plan:
+def _plan(dataset: Dataset, request: Request, progress: Progress) -> Plan:
     """Decide which photos go where. Raises DatasetError if a class has no box, PhotoError if a photo is gone."""
-    num_shards = _num_shards(dataset, request.num_shards)
-    tables = Tables(dataset.images(), dataset.boxes(), dataset.labels())
-    reasons = left_out(
-        tables,
-        stripped=request.stripped,
-        drop_leftover=request.drop_leftover,
-        with_negatives=request.with_negatives,
-    )
-    counts = {split: reasons[tables.images["split"] == split].value_counts() for split in num_shards}
-    chosen = replace(tables, images=_with_paths(dataset, tables.images[reasons.isna()]))
-    classes = dataset.info.classes
-    splits = tuple(
-        SplitPlan.of(split, chosen, classes, num_shards=number, stripped=request.stripped, seed=request.seed)
-        for split, number in num_shards.items()
-    )
-    for split in splits:
-        _check(split, classes)
-    by_reason = {split: {reason: int(count.get(reason, 0)) for reason in REASONS} for split, count in counts.items()}
-    num_leftover = sum(len(leftover(split.tables.boxes, request.stripped)) for split in splits)
-    return _Plan(classes, request.stripped, splits, by_reason, num_leftover)
+    num_shards = request.by_split(dataset.info.splits)
+    tables = Tables(_with_paths(dataset), dataset.boxes(), dataset.labels())
+    duplicates = partial(_duplicates, dataset, progress)
+    planned = plan(tables, dataset.info.classes, num_shards, request, duplicates)
+    for split in planned.splits:
+        _check_classes(split, planned.classes, request)
+        _check_photos(split.tables.images)
+    return planned
 
 
-def _num_shards(dataset: Dataset, asked: int | Mapping[str, int]) -> dict[str, int]:
-    """The number of shards of each split that is to have any, in the order of the splits."""
-    if not isinstance(asked, Mapping):
-        asked = dict.fromkeys(dataset.info.splits, asked)
-    by_split = {split: number for name, number in asked.items() for split in splits_of([name])}
-    for split, number in by_split.items():
-        if split not in dataset.info.splits:
-            raise UsageError(f"{dataset.path} has no split {split}.", f"It has {', '.join(dataset.info.splits)}.")
-        if number < 1:
-            raise UsageError(f"{number} shards of {split} cannot hold anything.", "Ask for one or more.")
-    return {split: by_split[split] for split in splits_of(by_split)}
+def _duplicates(dataset: Dataset, progress: Progress, images: pd.DataFrame) -> pd.DataFrame:
+    """The near duplicates that the last audit found; where there was none of these photos, all are decoded for it."""
+    found = dataset.duplicates()
+    if found is not None:
+        return found
+    paths = dict(zip(images["image_id"], map(Path, images["path"]), strict=True))
+    done = count(1)
+    with progress.task("photos decoded", unit="photos") as tell:
+        decoded = decode_photos(paths, advance=lambda: tell(next(done), len(paths)))
+    return find(fingerprints(decoded))
 
 
-def _with_paths(dataset: Dataset, images: pd.DataFrame) -> pd.DataFrame:
-    """The images with a column `path`, which a worker elsewhere understands too."""
+def _with_paths(dataset: Dataset) -> pd.DataFrame:
+    """IMAGES with a column `path`, which a worker elsewhere understands too."""
     there = replace(dataset, path=dataset.path.resolve())
-    paths = map(there.photo_path, images["split"], images["image_id"])
-    return images.assign(path=[str(path) for path in paths])
+    images = dataset.images()
+    return images.assign(path=[str(path) for path in map(there.photo_path, images["split"], images["image_id"])])
 
 
-def _check(plan: SplitPlan, classes: LabelMap) -> None:
-    """Raise, before anything is written, if a class has no box to learn, or a photo is not there as recorded."""
-    if without := without_boxes(plan, classes):
+def _check_classes(split: SplitPlan, classes: LabelMap, request: Request) -> None:
+    """Raise DatasetError if there is a class of which nothing can be learned, or measured."""
+    if without := without_boxes(split, classes):
         hint = "Fetch more photos, strip less, or name only other splits: --splits train=10."
-        raise DatasetError(f"The {plan.split} split has no box of {', '.join(without)} to write.", hint)
-    images = plan.tables.images
+        if split.split == VALIDATION and request.val_fraction is None:
+            hint = f"Take some of train: --val-fraction 0.1. Or: {hint}"
+        raise DatasetError(f"The {split.split} split has no box of {', '.join(without)} to write.", hint)
+
+
+def _check_photos(images: pd.DataFrame) -> None:
+    """Raise PhotoError if a photo is not there as recorded, before anything is written."""
     for path, size_bytes in zip(images["path"], images["size_bytes"], strict=True):
         found = Path(path).stat().st_size if Path(path).is_file() else None
         if found != size_bytes:
@@ -187,7 +148,7 @@ def _check(plan: SplitPlan, classes: LabelMap) -> None:
             raise PhotoError(f"{path} {wrong}.", "Run the same oidata fetch again.")
 
 
-def _beside(dataset: Dataset, plan: _Plan, request: Request, target: Output) -> dict[str, str]:
+def _beside(dataset: Dataset, plan: Plan, request: Request, target: Output) -> dict[str, str]:
     """The texts that lie beside the shards, by name: the label map, and the config filled in, if there is one."""
     label_map = {LABEL_MAP_NAME: label_map_text(plan.classes)}
     config = _config(dataset, request)
@@ -208,7 +169,7 @@ def _config(dataset: Dataset, request: Request) -> PipelineConfig | None:
     return read_config(dataset.config_path) if dataset.config_path.is_file() else None
 
 
-def _others(plan: _Plan, target: Output, beside: Mapping[str, str], delivery: Delivery) -> list[str]:
+def _others(plan: Plan, target: Output, beside: Mapping[str, str], delivery: Delivery) -> list[str]:
     """Shards of other names, which a reader might take for some of these: to be removed in the end.
 
     Raises DatasetError if there are any, or a text that differs, unless they may be overwritten.
@@ -236,7 +197,8 @@ def _other_content(target: Output, names: Sequence[str]) -> DatasetError:
 class _Run:
     """The work on a plan's shards."""
 
-    plan: _Plan
+    plan: Plan
+    request: Request
     target: Output
     delivery: Delivery
     pool: Workers
@@ -276,11 +238,11 @@ class _Run:
         for name, tables in contents:
             if name in names:
                 yield ShardJob(
-                    name, self.target, tables, self.plan.classes, self.plan.stripped, self.delivery.with_tensorflow
+                    name, self.target, tables, self.plan.classes, self.request.stripped, self.delivery.with_tensorflow
                 )
 
 
-def _report(dataset: Dataset, plan: _Plan, request: Request, facts: Mapping[str, ShardFacts]) -> ShardReport:
+def _report(dataset: Dataset, plan: Plan, request: Request, facts: Mapping[str, ShardFacts]) -> ShardReport:
     splits = (
         SplitShards(
             split.split,
@@ -293,15 +255,11 @@ def _report(dataset: Dataset, plan: _Plan, request: Request, facts: Mapping[str,
     return ShardReport(
         classes=plan.classes.names,
         made_from={name: sha256 for name, sha256 in dataset.hashes().items() if name != CONFIG_NAME},
-        choices={
-            "seed": request.seed,
-            "stripped": request.stripped,
-            "drop_leftover": request.drop_leftover,
-            "with_negatives": request.with_negatives,
-        },
+        choices={name: value for name, value in asdict(request).items() if name not in ("num_shards", "config")},
         splits=tuple(splits),
         left_out=plan.left_out,
         num_leftover=plan.num_leftover,
+        num_moved=plan.num_moved,
     )
 
 

@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -272,8 +273,8 @@ def test_a_class_without_boxes_is_refused(dataset: Dataset) -> None:
 @pytest.mark.parametrize(
     "num_shards, message",
     [
-        (0, "0 shards of train cannot hold anything"),
-        ({"train": -2}, "-2 shards of train cannot hold anything"),
+        (0, "0 shards cannot hold anything"),
+        ({"train": -2}, "-2 shards cannot hold anything"),
         ({"training": 2}, "'training' is no split"),
         ({}, "No split is named"),
     ],
@@ -291,6 +292,47 @@ def test_a_split_that_was_not_fetched_is_refused(tmp_path: Path) -> None:
     fetch(tmp_path / "d", FetchRequest(("Lemon",), splits=("test",), source="sample:"))
     with pytest.raises(UsageError, match=r"has no split train\. It has test"):
         shard(Dataset.open(tmp_path / "d"), Request({"train": 2}), ONE)
+
+
+def test_validation_photos_come_out_of_train(dataset: Dataset) -> None:
+    """A class without validation photos gets its share of those of train, told and counted; without, it is refused."""
+    boxes, images = dataset.boxes(), dataset.images()
+    is_validation = boxes["image_id"].isin(images.query("split == 'validation'")["image_id"])
+    dataset.write_boxes(boxes[~(is_validation & (boxes["mid"] == CHEESE))])
+    request = Request({"train": 2, "val": 2})
+    with pytest.raises(DatasetError, match=r"validation split has no box of Cheese to write\. .*--val-fraction 0\.1"):
+        shard(dataset, request, ONE)
+    before = {each["image/source_id"].bytes_list.value[0] for each in _all_examples(dataset, Request({"train": 1}))}
+    report = shard(dataset, replace(request, val_fraction=0.2), ONE)
+    out = dataset.path / "shards"
+    train, val = (
+        {each["image/source_id"].bytes_list.value[0] for each in examples(out, prefix)} for prefix in ("train", "val")
+    )
+    moved = before & val
+    assert train == before - moved
+    assert report.num_moved == len(moved)
+    with_cheese = set(boxes.query("mid == @CHEESE and stripped.isna()")["image_id"])
+    num_cheese = len({image_id.decode() for image_id in before} & with_cheese)
+    assert len({image_id.decode() for image_id in moved} & with_cheese) == round(num_cheese / 5)
+    assert any("became validation" in note for note in report.summary().notes)
+
+
+def _all_examples(dataset: Dataset, request: Request) -> list[Any]:
+    out = dataset.path.with_name("all")
+    shard(dataset, request, Delivery(out, num_workers=1))
+    return list(examples(out, "train"))
+
+
+def test_nothing_moves_where_every_class_is_validated(
+    stripped: Path, sharded: tuple[Path, ShardReport], tmp_path: Path
+) -> None:
+    """With validation photos of every class the shards are the same, whatever the fraction."""
+    delivery = Delivery(tmp_path / "out", num_workers=1)
+    report = shard(Dataset.open(stripped), replace(THREE, val_fraction=0.5), delivery)
+    assert report.num_moved == 0
+    assert {name: data for name, data in contents(tmp_path / "out").items() if "record-" in name} == {
+        name: data for name, data in contents(sharded[0]).items() if "record-" in name
+    }
 
 
 def test_more_shards_than_photos_leave_some_empty(dataset: Dataset) -> None:

@@ -73,6 +73,13 @@ def held_out(photos: Photos, groups: np.ndarray, fraction: float, seed: int = 0,
     return HeldOut(is_held_out, tuple(division.lacking()))
 
 
+def groups_of(image_ids: pd.Series, duplicates: pd.DataFrame) -> np.ndarray:
+    """The group of each photo, int64 (N,): that of DUPLICATES, and one of its own where it is in none."""
+    place = places(image_ids, duplicates["image_id"])
+    group, _ = pd.factorize(duplicates["group_id"])
+    return np.where(place < 0, len(duplicates) + np.arange(len(image_ids)), np.append(group, -1)[place])
+
+
 @dataclass(frozen=True, eq=False)
 class _Cells:
     """What the groups to divide show: group `groups[g]` has entries starts[g]:starts[g + 1] of the other arrays.

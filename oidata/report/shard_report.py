@@ -60,7 +60,8 @@ class ShardReport:
 
     classes: display name by MID, in the order of the ids. made_from: SHA-256 by name of the tables that decide the
     shards, together with the `choices`. left_out: by split, how many photos have each of core.admission.REASONS.
-    num_leftover: photos in the shards on which an object stays to see without its box.
+    num_leftover: photos in the shards on which an object stays to see without its box. num_moved: photos of train that
+    became validation.
     """
 
     classes: dict[str, str]
@@ -69,6 +70,7 @@ class ShardReport:
     splits: tuple[SplitShards, ...]
     left_out: dict[str, dict[str, int]]
     num_leftover: int
+    num_moved: int
     now: Now = Now()
 
     def to_dict(self) -> dict[str, object]:
@@ -89,6 +91,7 @@ class ShardReport:
             "splits": {of_split.split: self._split_dict(of_split) for of_split in self.splits},
             "left_out": self.left_out,
             "num_leftover": self.num_leftover,
+            "num_moved": self.num_moved,
         }
 
     def _split_dict(self, of_split: SplitShards) -> dict[str, object]:
@@ -166,6 +169,8 @@ class ShardReport:
                 empty = sum(not shard.num_examples for shard in of_split.shards)
                 yield f"Warning: {of_split.split} has fewer photos than shards, so that {empty:,} of them are empty."
             yield from self._unavoidable(of_split)
+        if self.choices["val_fraction"] is not None:
+            yield self._on_moved()
         if self.num_leftover:
             yield (
                 f"On {counted(self.num_leftover, 'photo')} of these an object stays to see without its box, and a"
@@ -176,6 +181,11 @@ class ShardReport:
             yield f"{self.now.out}/pipeline.config is your config with these shards, this label map and num_classes."
         if self.now.read_by:
             yield f"Every example was parsed, and its photo decoded as RGB, by {self.now.read_by}."
+
+    def _on_moved(self) -> str:
+        if self.num_moved:
+            return f"{counted(self.num_moved, 'train photo')} became validation, near duplicates together."
+        return "No train photo became validation: there is a validation photo of every class."
 
     def _unavoidable(self, of_split: SplitShards) -> Iterator[str]:
         facts = of_split.balance
