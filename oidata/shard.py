@@ -15,7 +15,7 @@ from oidata.core.evidence import VALIDATION
 from oidata.core.filling import filled
 from oidata.core.label_map import label_map_text
 from oidata.core.shard_plan import Choices, plan
-from oidata.core.shards import NAME, PREFIXES, SplitPlan, without_boxes
+from oidata.core.shards import NAME, PREFIXES, without_boxes
 from oidata.core.tables import Tables
 from oidata.dataset import CONFIG_NAME, SHARDS_NAME
 from oidata.errors import DatasetError, PhotoError
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from oidata.core.labels import LabelMap
     from oidata.core.pipeline import PipelineConfig
     from oidata.core.shard_plan import Plan
     from oidata.dataset import Dataset
@@ -105,8 +104,8 @@ def _plan(dataset: Dataset, request: Request, progress: Progress) -> Plan:
     tables = Tables(_with_paths(dataset), dataset.boxes(), dataset.labels())
     duplicates = partial(_duplicates, dataset, progress)
     planned = plan(tables, dataset.info.classes, num_shards, request, duplicates)
+    _check_classes(planned, request)
     for split in planned.splits:
-        _check_classes(split, planned.classes, request)
         _check_photos(split.tables.images)
     return planned
 
@@ -130,13 +129,19 @@ def _with_paths(dataset: Dataset) -> pd.DataFrame:
     return images.assign(path=[str(path) for path in map(there.photo_path, images["split"], images["image_id"])])
 
 
-def _check_classes(split: SplitPlan, classes: LabelMap, request: Request) -> None:
-    """Raise DatasetError if there is a class of which nothing can be learned, or measured."""
-    if without := without_boxes(split, classes):
-        hint = "Fetch more photos, strip less, or name only other splits: --splits train=10."
-        if split.split == VALIDATION and request.val_fraction is None:
-            hint = f"Take some of train: --val-fraction 0.1. Or: {hint}"
-        raise DatasetError(f"The {split.split} split has no box of {', '.join(without)} to write.", hint)
+def _check_classes(planned: Plan, request: Request) -> None:
+    """Raise DatasetError if there is a split of which a class has nothing to learn, or to measure."""
+    without = {split: names for split in planned.splits if (names := without_boxes(split, planned.classes))}
+    if not without:
+        return
+    others = ",".join(f"{PREFIXES[each.split]}={each.num_shards}" for each in planned.splits if each not in without)
+    hints = ["Fetch more photos, or strip less."]
+    if request.val_fraction is None and any(split.split == VALIDATION for split in without):
+        hints = ["Take some of train: --val-fraction 0.1.", *hints]
+    if others:
+        hints.append(f"Or make the others alone: --splits {others}.")
+    faults = "; ".join(f"{', '.join(names)} in {split.split}" for split, names in without.items())
+    raise DatasetError(f"There is no box to write of {faults}.", " ".join(hints))
 
 
 def _check_photos(images: pd.DataFrame) -> None:
