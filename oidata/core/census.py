@@ -23,7 +23,7 @@ FLAG_VALUES = {"yes": 1, "no": 0, "unknown": -1}
 
 
 @dataclass(frozen=True)
-class PhotoFacts:
+class SplitFacts:
     """The photos of a split.
 
     split             the split
@@ -94,13 +94,13 @@ class ClassFacts:
 class DatasetFacts:
     """What is in a dataset, as plain values.
 
-    photos      one PhotoFacts per split
+    photos      one SplitFacts per split
     classes     one ClassFacts per split and class, the empty ones too
     pairs       PairFacts by split: all ordered pairs of classes, or the PAIRS_MAX of a split with most to verify
     twins       one TwinFacts per split and pair of classes that has boxes in common; the others are left out
     """
 
-    photos: tuple[PhotoFacts, ...]
+    photos: tuple[SplitFacts, ...]
     classes: tuple[ClassFacts, ...]
     pairs: tuple[PairFacts, ...]
     twins: tuple[TwinFacts, ...]
@@ -113,7 +113,7 @@ def dataset_facts(images: pd.DataFrame, boxes: pd.DataFrame, labels: pd.DataFram
     seen = sightings(images, boxes, labels, cells)
     return DatasetFacts(
         photos=tuple(
-            _photo_facts(images[images["split"] == split], boxes[boxes["split"] == split], split)
+            _split_facts(images[images["split"] == split], boxes[boxes["split"] == split], split)
             for split in cells.splits
         ),
         classes=_class_facts(boxes, seen, cells),
@@ -122,12 +122,12 @@ def dataset_facts(images: pd.DataFrame, boxes: pd.DataFrame, labels: pd.DataFram
     )
 
 
-def _photo_facts(images: pd.DataFrame, boxes: pd.DataFrame, split: str) -> PhotoFacts:
+def _split_facts(images: pd.DataFrame, boxes: pd.DataFrame, split: str) -> SplitFacts:
     boxes = boxes[boxes["is_usable"]]
     statuses = images["status"].value_counts()
     dropped = defects.split_reasons(images["dropped"])["reason"].value_counts().sort_index()
     num_boxed, num_emptied = boxes["image_id"].nunique(), len(defects.emptied(boxes))
-    return PhotoFacts(
+    return SplitFacts(
         split=split,
         num_photos=len(images),
         statuses={status: int(statuses.get(status, 0)) for status in STATUSES},

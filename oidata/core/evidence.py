@@ -12,7 +12,7 @@ from oidata.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from oidata.core.census import ClassFacts, DatasetFacts, PhotoFacts
+    from oidata.core.census import ClassFacts, DatasetFacts, SplitFacts
     from oidata.core.findings import Finding
     from oidata.core.labels import LabelMap
     from oidata.core.looks import LookFacts
@@ -88,7 +88,7 @@ class Evidence:
         """The suggested anchor_generator, as text for the config; empty without a suggestion."""
         return self.suggestion.suggestion.patch() if self.suggestion and self.suggestion.suggestion else ""
 
-    def photos(self, split: str) -> PhotoFacts | None:
+    def photos(self, split: str) -> SplitFacts | None:
         """The photos of a split, if the audit looks at it."""
         return next((facts for facts in self.data.photos if facts.split == split), None)
 
