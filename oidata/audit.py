@@ -58,7 +58,7 @@ class Request:
 
     config: a file, or the name of a reference config; None takes the dataset's own, else the default reference.
     against: another config to compare with. splits: those of the dataset, if empty. feature_maps: (rows, columns) of
-    each, finest first, for an extractor that is not known. num_workers: how many replicas train, if known.
+    each, finest first, for either config whose extractor is not known. num_workers: how many replicas train, if known.
     """
 
     config: str | Path | None = None

@@ -244,7 +244,10 @@ def audit_command(
     ] = None,
     feature_maps: Annotated[
         str | None,
-        typer.Option(metavar="N,N,…", help="Cells of each feature map, for an unknown extractor: 19,10,5,3,2,1"),
+        typer.Option(
+            metavar="N,N,…",
+            help="Cells of each feature map, where the extractor of either config is unknown: 19,10,5,3,2,1",
+        ),
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, metavar="N", help="How many replicas train at once.")] = None,
     fail_on: Annotated[

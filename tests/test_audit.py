@@ -290,6 +290,20 @@ def test_a_config_of_another_input_is_compared_box_by_box(dataset: Dataset) -> N
     assert not dataset.config_path.exists()  # a reference is nobody's own config
 
 
+def test_feature_maps_are_for_the_config_that_needs_them(dataset: Dataset, tmp_path: Path) -> None:
+    """An extractor that is not known has the feature maps given, in either config; one that is known keeps its own."""
+    known, maps = "ssd_mobilenet_v2_coco", ((19, 19), (10, 10), (5, 5), (3, 3), (2, 2), (1, 1))
+    unknown = edited(tmp_path / "mine.config", 'type: "ssd_mobilenet_v2"', 'type: "my_own_net"')
+    for config, against in ((known, unknown), (unknown, "ssd_mobilenet_v2_fpnlite_320x320"), (unknown, unknown)):
+        evidence = audit(dataset, Request(config, against, feature_maps=maps)).evidence
+        assert evidence.anchors is not None
+        assert evidence.against is not None
+        assert evidence.anchors.num_anchors == 1917
+        assert evidence.against.anchors.num_anchors == (12804 if "fpnlite" in str(against) else 1917)
+    with pytest.raises(UsageError, match="are known"):
+        audit(dataset, Request(known, feature_maps=maps))
+
+
 def test_the_users_question(user_config: Path, shared_mirror: Path, tmp_path: Path) -> None:
     """On real Lemon and Cheese, the user's config lacks a checkpoint first of all, and its min_scale has a hole."""
     fetch(tmp_path / "d", FetchRequest(("Lemon", "Cheese"), source=str(shared_mirror)))

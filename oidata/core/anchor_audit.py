@@ -12,7 +12,7 @@ from oidata.core.detector import Detector, Resizer
 from oidata.core.evidence import TRAIN, VALIDATION, Against
 from oidata.core.search import GroundTruth
 from oidata.core.suggestion import Outcome, suggest
-from oidata.errors import ConfigError
+from oidata.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,22 +55,38 @@ def anchor_audit(
 ) -> AnchorAudit:
     """Match the ground truth, `tables` being IMAGES and that, with the anchors of `config`.
 
-    Of another model than SSD only the resizer is looked at. Raises ConfigError for an SSD whose config cannot be
-    followed, and for an `against` that has no anchors to compare.
+    Of another model than SSD only the resizer is looked at. `feature_maps`, (rows, columns) each, finest first, are
+    those of every extractor that is not known. Raises ConfigError for an SSD whose config cannot be followed, and for
+    an `against` that has no anchors to compare; UsageError for feature maps that no extractor lacks.
     """
     images, truth = tables
     if config.architecture != "ssd":
         return _without_anchors(config, truth, against)
-    detector = Detector.of(config, feature_maps)
+    detector, *others = _detectors([config] if against is None else [config, against], feature_maps)
     seen = SeenTruth.of(truth, detector.resizer)
     facts, targets = anchor_facts(detector, config.message, images, seen, cells)
     compared = None
     if against is not None:
-        other = Detector.of(against)
+        other = others[0]
         other_seen = SeenTruth.of(truth, other.resizer)
         sides_px = seen.input_boxes.side_px  # the same boxes in the same buckets, whatever the other's input
         compared = Against(against, anchor_facts(other, against.message, images, other_seen, cells, sides_px)[0])
     return AnchorAudit(seen, facts, targets, _suggestion(detector, seen), compared)
+
+
+def _detectors(
+    configs: Sequence[PipelineConfig], feature_maps: Sequence[tuple[int, int]] | None
+) -> tuple[Detector, ...]:
+    detectors = tuple(Detector.of(config) for config in configs)
+    if feature_maps is None:
+        return detectors
+    if all(detector.extractor.is_known for detector in detectors):
+        kinds = " and ".join(dict.fromkeys(detector.extractor.type for detector in detectors))
+        raise UsageError(f"The feature maps of {kinds} are known.", "Leave out --feature-maps.")
+    return tuple(
+        detector if detector.extractor.is_known else Detector.of(config, feature_maps)
+        for config, detector in zip(configs, detectors, strict=True)
+    )
 
 
 def _without_anchors(config: PipelineConfig, truth: pd.DataFrame, against: PipelineConfig | None) -> AnchorAudit:

@@ -145,6 +145,11 @@ class FeatureExtractor:
         levels = message.fpn.min_level, message.fpn.max_level
         return cls(message.type, message.num_layers, *levels, max(message.pad_to_multiple, 1))
 
+    @property
+    def is_known(self) -> bool:
+        """Whether its type says which feature maps it has."""
+        return any(pattern.fullmatch(self.type) for pattern, _ in (_HALVING, *_PYRAMIDS))
+
     def feature_maps(self, height_px: int, width_px: int) -> tuple[tuple[int, int], ...]:
         """The (rows, columns) of each feature map, finest first, of an input of `height_px` × `width_px`.
 
