@@ -328,6 +328,13 @@ def test_the_config_on_one_line_is_the_same(user_config: Path, dataset: Dataset)
     assert names(audit(dataset, Request(one_line))) == names(audit(dataset, Request(user_config)))
 
 
+def test_no_suggestion_has_a_reason(report: AuditReport) -> None:
+    """Where no anchors are suggested a note says why, and where some are there is a finding instead."""
+    assert report.evidence.suggestion is not None
+    assert report.summary().notes == (f"Better anchors: {report.evidence.suggestion.reason}",)
+    assert replace(report, evidence=replace(report.evidence, suggestion=SUGGESTED)).summary().notes == ()
+
+
 def test_group_boxes_that_are_kept_are_named(dataset: Dataset) -> None:
     """Without a strip the group boxes train as objects, and the audit says how many."""
     assert "group_boxes" not in names(audit(dataset))

@@ -105,9 +105,9 @@ def _without_anchors(config: PipelineConfig, truth: pd.DataFrame, against: Pipel
 
 def _suggestion(detector: Detector, seen: SeenTruth) -> Outcome:
     if not {TRAIN, VALIDATION} <= set(seen.truth["split"]):
-        return Outcome(None, "Better anchors are found on train and judged on validation: one of them is not here.")
+        return Outcome(None, "No search: it takes boxes of train, and others of validation to judge by.")
     if not detector.resizer.is_fixed:
-        return Outcome(None, "Inputs of many shapes: no better anchors were looked for.")
+        return Outcome(None, "No search: inputs have many shapes.")
     height_px, width_px = (int(side[0]) for side in (seen.placement.height_px, seen.placement.width_px))
 
     def grid_of(anchors: Anchors) -> AnchorGrid:

@@ -19,7 +19,15 @@ def summary(
     evidence: Evidence, findings: tuple[Finding, ...], verdict: Verdict, about: str, not_done: tuple[str, ...]
 ) -> Summary:
     """The audit for a person in a hurry; the page has the rest."""
-    return Summary(about, tables.filled(*_tables(evidence)), not_done, findings, evidence.patch, verdict.text)
+    notes = (*not_done, *_unsuggested(evidence))
+    return Summary(about, tables.filled(*_tables(evidence)), notes, findings, evidence.patch, verdict.text)
+
+
+def _unsuggested(evidence: Evidence) -> Iterator[str]:
+    """Why no other anchors are suggested; where some are, a finding says so."""
+    outcome = evidence.suggestion
+    if outcome and not outcome.suggestion:
+        yield f"Better anchors: {outcome.reason}"
 
 
 def _tables(evidence: Evidence) -> Iterator[Table]:
