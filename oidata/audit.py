@@ -192,7 +192,7 @@ def audit(dataset: Dataset, request: Request | None = None, progress: Progress |
         dataset.hashes(),
         evidence,
         found,
-        verdict(found, has_train=TRAIN in cells.splits),
+        verdict(found, evidence.unjudged, has_train=TRAIN in cells.splits),
         not_done,
     )
     frames = {AUDIT_BOXES: _boxes(anchored), DUPLICATES: looked.duplicates}

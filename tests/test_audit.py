@@ -130,6 +130,7 @@ def test_of_a_reference_config_only_the_anchors_are_meant(report: AuditReport) -
     assert report.origin == "reference"
     assert {finding.area for finding in report.findings} <= {"data", "anchors", "metric"}
     assert "metric_of_groups" not in names(report)
+    assert "Training: not judged, since a reference config is made for other data" in report.verdict.text
 
 
 def test_the_sample_shows_what_it_was_drawn_for(report: AuditReport) -> None:
@@ -395,6 +396,7 @@ def test_another_model_is_audited_without_anchors(dataset: Dataset, tmp_path: Pa
     report = audit(dataset, Request(path))
     assert report.evidence.anchors is None
     assert "not of an SSD" in report.not_done[0]
+    assert "Anchors: not judged, since the config is not of an SSD." in report.verdict.text
     assert "no_checkpoint" in names(report)
     assert report.evidence.nearest is None
     assert not {"differs_from_reference", "l2_without_backbone", "piles"} & set(names(report))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from oidata.core.findings import Severity, ranked
+from oidata.core.findings import Area, Severity, ranked
 from oidata.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -67,6 +67,16 @@ class Evidence:
     def is_reference(self) -> bool:
         """Whether the config is a reference config itself, rather than one that somebody trains with."""
         return self.nearest is not None and self.config.message == self.nearest.message
+
+    @property
+    def unjudged(self) -> dict[Area, str]:
+        """The areas in which this config is not judged, and why, as the end of a sentence."""
+        why = {}
+        if self.anchors is None:
+            why[Area.ANCHORS] = "since the config is not of an SSD"
+        if self.is_reference:
+            why[Area.TRAINING] = "since a reference config is made for other data; give yours with --config FILE"
+        return why
 
     @property
     def train(self) -> TrainConfig:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 
 class Severity(StrEnum):
@@ -57,7 +57,8 @@ class Finding:
 class Verdict:
     """Is it the dataset or the hyperparameters, and what first: `answer` is one word for machines, `text` a paragraph.
 
-    `answer` is dataset, hyperparameters, both, metric, neither, or (without the train split) unknown.
+    `answer` is dataset, hyperparameters, both, metric, neither, or (without the train split) unknown. Where training
+    was not judged, as of a reference config, the hyperparameters are the anchors alone, and the text says anchors.
     """
 
     answer: str
@@ -65,12 +66,12 @@ class Verdict:
 
 
 _OPENINGS = {
-    "both": "It is both, the dataset and the hyperparameters.",
-    "dataset": "It is the dataset more than the hyperparameters.",
-    "hyperparameters": "It is the hyperparameters more than the dataset.",
-    "metric": "It is neither the dataset nor the hyperparameters so much as the metric.",
-    "unknown": "Train was not audited, so nothing can be said of the dataset or the hyperparameters.",
-    "neither": "Neither the dataset nor the hyperparameters stand in the way, as far as can be seen before training.",
+    "both": "It is both, the dataset and the {}.",
+    "dataset": "It is the dataset more than the {}.",
+    "hyperparameters": "It is the {} more than the dataset.",
+    "metric": "It is neither the dataset nor the {} so much as the metric.",
+    "unknown": "Train was not audited, so nothing can be said of the dataset or the {}.",
+    "neither": "Neither the dataset nor the {} stand in the way, as far as can be seen before training.",
 }
 _HYPERPARAMETERS = (Area.ANCHORS, Area.TRAINING)
 # What a fix costs: a line of the config, a look at the data, a training with other anchors, more validation photos.
@@ -87,15 +88,19 @@ def reaches(findings: Iterable[Finding], severity: Severity) -> bool:
     return any(finding.severity.rank <= severity.rank for finding in findings)
 
 
-def verdict(findings: Sequence[Finding], *, has_train: bool = True) -> Verdict:
+def verdict(
+    findings: Sequence[Finding], unjudged: Mapping[Area, str] | None = None, *, has_train: bool = True
+) -> Verdict:
     """Dataset or hyperparameters, and what first. Information accuses nobody; the worst finding of a side decides.
 
-    Without the train split there is no answer.
+    `unjudged` says why areas were not judged, as the end of a sentence. Without the train split there is no answer.
     """
+    unjudged = unjudged or {}
     serious = [finding for finding in ranked(findings) if finding.severity != Severity.INFO]
     answer = _answer(serious) if has_train else "unknown"
+    opening = _OPENINGS[answer].format("anchors" if Area.TRAINING in unjudged else "hyperparameters")
     areas = Area if has_train else (Area.METRIC,)
-    sentences = [_OPENINGS[answer], *(_worst_of(area, serious) for area in areas), _steps(serious)]
+    sentences = [opening, *(_worst_of(area, serious, unjudged) for area in areas), _steps(serious)]
     return Verdict(answer, " ".join(sentence for sentence in sentences if sentence))
 
 
@@ -113,7 +118,9 @@ def _worst_rank(findings: Iterable[Finding]) -> int:
     return min((finding.severity.rank for finding in findings), default=len(Severity))
 
 
-def _worst_of(area: Area, serious: Sequence[Finding]) -> str:
+def _worst_of(area: Area, serious: Sequence[Finding], unjudged: Mapping[Area, str]) -> str:
+    if area in unjudged:
+        return f"{area.title()}: not judged, {unjudged[area]}."
     own = [finding for finding in serious if finding.area == area]
     if not own:
         return "" if area == Area.METRIC else f"{area.title()}: nothing serious."

@@ -61,3 +61,12 @@ def test_the_paragraph_names_what_and_what_first() -> None:
     assert "Data: What b (2 more)." in text
     assert "Anchors: nothing serious." in text
     assert text.endswith("First: Mend e. Then: Mend a. After that: Mend b.")
+
+
+@pytest.mark.parametrize("findings", [[], [finding()], [finding(Area.ANCHORS)], [finding(), finding(Area.ANCHORS)]])
+def test_nothing_is_said_of_what_was_not_judged(findings: list[Finding]) -> None:
+    """An area that was not judged has no verdict but why, and without training the anchors alone are the other side."""
+    text = verdict(findings, {Area.TRAINING: "for want of a config"}).text
+    assert "Training: not judged, for want of a config." in text
+    assert "the anchors" in text.partition(".")[0]
+    assert "hyperparameters" not in text
