@@ -40,6 +40,9 @@ def interrupted() -> int:
 
 
 def _code_of(run: Callable[[], object]) -> int:
+    if sys.stdout is None:  # it was closed from the start, and the first file to be opened would take its place
+        complain("Error: stdout is closed, and there is nowhere to print to: send it to /dev/null instead.")
+        return EXIT_ERROR
     try:
         run()
     except SystemExit as end:

@@ -196,6 +196,19 @@ def test_output_that_cannot_be_written_is_an_error(option: str, tmp_path: Path) 
     assert "Traceback" not in run.stderr
 
 
+@pytest.mark.parametrize(
+    "command", ["--version", "audit -d d", "audit -d d --json", "strip -d d", "fetch Lemon --source sample: -d d"]
+)
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-"])
+def test_a_closed_stdout_ends_it_at_once(command: str, closed: str, tmp_path: Path) -> None:
+    """Where there is no stdout to print to, nothing is done, and a line on stderr, where there is one, says why."""
+    shell = ["/bin/sh", "-c", f'exec "$0" -m oidata {command} {closed}', sys.executable]
+    run = subprocess.run(shell, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False)
+    assert run.returncode == 1
+    assert [line[:23] for line in run.stderr.splitlines()] == ["Error: stdout is closed"] * ("2>" not in closed)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_interrupt_at_the_very_beginning(tmp_path: Path) -> None:
     """Ctrl-C while the program is still importing what it is made of ends it as at any other time."""
     (tmp_path / "typer.py").write_text("raise KeyboardInterrupt\n")
