@@ -26,9 +26,11 @@ from oidata.core.sizes import size_facts
 from oidata.core.statistics import Cells, ground_truth, usable
 from oidata.core.tables import AUDIT_BOXES, Tables
 from oidata.core.training_rules import TRAINING_RULES
+from oidata.dataset import CONFIG_NAME
 from oidata.errors import DatasetError, UsageError
 from oidata.io.configs import DEFAULT_NAME, REFERENCE_NAMES, label_maps, read_config, references, unread_paths
 from oidata.io.decode import decode_photos, fingerprints
+from oidata.io.photos import sha256_of
 from oidata.report.audit_galleries import galleries
 from oidata.report.audit_page import page
 from oidata.report.audit_summary import summary
@@ -72,8 +74,9 @@ class Request:
 class AuditReport:
     """Everything that an audit found.
 
-    evidence: what the rules looked at. findings: the most severe first. made_from: SHA-256 by name of the files that
-    the report rests on. origin: where the config comes from, given, dataset or (for want of another) reference.
+    evidence: what the rules looked at. findings: the most severe first. made_from: SHA-256 by name of what the report
+    rests on: tables, the dataset's pipeline.config or the reference config that stood for it, and behind the word
+    against the other config. origin: where the config comes from, given, dataset or (for want of another) reference.
     not_done: what could not be looked at, and why.
     """
 
@@ -189,7 +192,7 @@ def audit(dataset: Dataset, request: Request | None = None, progress: Progress |
     report = AuditReport(
         str(dataset.path),
         origin,
-        dataset.hashes(),
+        _made_from(dataset, config, against),
         evidence,
         found,
         verdict(found, evidence.unjudged, has_train=TRAIN in cells.splits),
@@ -218,6 +221,16 @@ def _config(dataset: Dataset, request: Request) -> tuple[PipelineConfig, str]:
     if dataset.config_path.is_file():
         return read_config(dataset.config_path), "dataset"
     return read_config(DEFAULT_NAME), "reference"
+
+
+def _made_from(dataset: Dataset, config: PipelineConfig, against: PipelineConfig | None) -> dict[str, str]:
+    hashes = dataset.hashes()
+    if config.name in REFERENCE_NAMES:
+        hashes.pop(CONFIG_NAME, None)
+        hashes[config.name] = sha256_of(config.text.encode())
+    if against is not None:
+        hashes[f"against {against.name}"] = sha256_of(against.text.encode())
+    return hashes
 
 
 def _splits(dataset: Dataset, asked: Sequence[str]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pandas as pd
@@ -101,7 +102,8 @@ def test_the_json_is_the_report(report: AuditReport, sample: Path) -> None:
     """audit/report.json is what to_dict gives, without a NaN in it, and says what it was made from."""
     text = (sample / "audit" / "report.json").read_text(encoding="utf-8")
     assert json.loads(text) == json.loads(json.dumps(report.to_dict(), allow_nan=False))
-    assert set(json.loads(text)["made_from"]) == {"images.parquet", "boxes.parquet", "labels.parquet"}
+    tables = {"images.parquet", "boxes.parquet", "labels.parquet"}
+    assert set(json.loads(text)["made_from"]) == {*tables, "ssd_mobilenet_v2_coco"}
 
 
 def test_an_audit_changes_nothing_but_what_it_derives(dataset: Dataset) -> None:
@@ -153,6 +155,19 @@ def test_a_config_becomes_the_datasets_own(dataset: Dataset, tmp_path: Path) -> 
     assert names(given) == names(later)
     assert dataset.config_path.read_bytes() == config.read_bytes()
     assert "pipeline.config" in later.made_from
+
+
+def test_the_configs_that_a_report_was_made_from_are_recorded(dataset: Dataset, tmp_path: Path) -> None:
+    """What was audited and what it was compared with have their SHA-256, and a config that was not read has none."""
+    mine = edited(tmp_path / "pipeline.config", "num_classes: 90", "num_classes: 2")
+    digest = sha256(mine.read_bytes()).hexdigest()
+    given = audit(dataset, Request(mine, against="ssd_mobilenet_v2_oid_v4")).made_from
+    assert given["pipeline.config"] == digest
+    assert given["against ssd_mobilenet_v2_oid_v4"] == sha256(read_config("oid_v4").text.encode()).hexdigest()
+    compared = audit(dataset, Request("oid_v4", against=mine)).made_from
+    assert compared[f"against {mine}"] == digest
+    assert "pipeline.config" not in compared
+    assert compared["ssd_mobilenet_v2_oid_v4"] == given["against ssd_mobilenet_v2_oid_v4"]
 
 
 def found_with(report: AuditReport, *changes: tuple[str, str], num_workers: int | None = None) -> dict[str, Severity]:
