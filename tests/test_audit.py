@@ -356,6 +356,7 @@ def test_group_boxes_that_are_kept_are_named(dataset: Dataset) -> None:
     assert "group_boxes" not in names(audit(dataset))
     unstrip(dataset)
     report = audit(dataset)
+    assert "side nan" not in (dataset.path / "audit/report.html").read_text(encoding="utf-8")
     groups = sum(facts.num_group_truth for facts in report.evidence.boxes("train"))
     finding = next(finding for finding in report.findings if finding.name == "group_boxes")
     assert finding.evidence.startswith(f"{groups} of ")

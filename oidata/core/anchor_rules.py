@@ -59,6 +59,8 @@ def _smallest(evidence: Evidence) -> str:
         counts = worst.setdefault(row.size, [0, 0])
         counts[0] += row.num_boxes - row.num_matched
         counts[1] += row.num_boxes
+    if not worst:
+        return "none of them has an area."
     size, (missed, total) = max(worst.items(), key=lambda item: item[1][0])
     return f"the largest part has a side of {size} px at the input ({missed:,} of the {total:,} boxes there)."
 

@@ -29,7 +29,8 @@ class MatchFacts:
     """What became of some ground-truth boxes; matched, forced_only and starved add up to num_boxes.
 
     split, mid, display_name  whose boxes
-    size                  the bucket of their side at the network's input in pixels: "<16", "16-32", …, "≥192"; "all"
+    size                  the bucket of their side at the network's input in pixels: "<16", "16-32", …, "≥192"; "all",
+                          which alone has the boxes without an area too
     num_boxes             how many there are
     num_matched           have an anchor at the matcher's threshold
     num_forced_only       have positive anchors through the forced match alone
@@ -166,13 +167,13 @@ def size_buckets() -> tuple[str, ...]:
 
 
 def match_facts(truth: pd.DataFrame, side_px: np.ndarray, targets: Targets, cells: Cells) -> tuple[MatchFacts, ...]:
-    """By split and class: all boxes first, then each size bucket that holds one.
+    """By split and class: all boxes first, then each size bucket that holds one. A box without an area is in none.
 
     `truth` is the ground truth with its split, `side_px` (N,) its size at the network's input, `targets` what the
     matcher made of it, in the same order.
     """
-    codes, buckets = cells.codes(truth), np.searchsorted(SIZE_EDGES_PX, side_px, side="right")
-    return tuple(_facts(codes, buckets, targets, cells))
+    buckets = np.where(np.isnan(side_px), -1, np.searchsorted(SIZE_EDGES_PX, side_px, side="right"))
+    return tuple(_facts(cells.codes(truth), buckets, targets, cells))
 
 
 def _facts(codes: np.ndarray, buckets: np.ndarray, targets: Targets, cells: Cells) -> Iterator[MatchFacts]:

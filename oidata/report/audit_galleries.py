@@ -121,7 +121,8 @@ def _in_holes(shelf: _Shelf, audited: pd.DataFrame, evidence: Evidence) -> Galle
 def _said(shelf: _Shelf, row: pd.Series) -> str:
     outcome = "starved" if row["is_starved"] else "forced only" if row["is_forced_only"] else "matched"
     name = shelf.names[row["mid"]]
-    return f"{name}, side {row['side_px']:.0f} px, best IoU {row['best_anchor_iou']:.2f}, {outcome}."
+    side = "no area" if pd.isna(row["side_px"]) else f"side {row['side_px']:.0f} px"
+    return f"{name}, {side}, best IoU {row['best_anchor_iou']:.2f}, {outcome}."
 
 
 def _groups(shelf: _Shelf) -> Gallery:

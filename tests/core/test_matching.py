@@ -60,6 +60,14 @@ def test_a_bucket_holds_its_lower_edge() -> None:
     assert len(size_buckets()) == len(SIZE_EDGES_PX) + 1
 
 
+def test_a_box_without_an_area_has_no_size() -> None:
+    """It counts among all boxes, and is neither among the small nor among the large."""
+    truth = pd.DataFrame({"mid": ["/m/a"], "split": ["train"]})
+    targets = match(np.array([[0.1, 0.1, 0.1, 0.2]], np.float32), np.zeros(1, int), GRID, Matcher())
+    facts = match_facts(truth, np.array([np.nan]), targets, CELLS)
+    assert [(fact.size, fact.num_boxes) for fact in facts if fact.num_boxes] == [("all", 1)]
+
+
 def test_numbers_of_a_box_made_to_match() -> None:
     """A box that is an anchor of the third layer has IoU 1 with it and positives there; no box gives None."""
     first = GRID.layers[0].num_anchors + GRID.layers[1].num_anchors
