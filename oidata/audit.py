@@ -200,7 +200,7 @@ def audit(dataset: Dataset, request: Request | None = None, progress: Progress |
     )
     frames = {AUDIT_BOXES: _boxes(anchored), DUPLICATES: looked.duplicates}
     pictures = galleries(dataset, evidence, Tables(images, boxes, labels), frames)
-    html = render(page(evidence, found, report.verdict, report.about, pictures))
+    html = render(page(evidence, found, report.verdict, report.about, not_done, pictures))
     dataset.write_audit(frames, report.to_dict(), html)
     return report
 

@@ -382,6 +382,9 @@ def test_without_photos_the_tables_are_audited(dataset: Dataset) -> None:
     assert report.evidence.looks is None
     assert report.evidence.anchors is not None
     assert "are recorded as ok and are not there" in report.not_done[0]
+    html = (dataset.path / "audit/report.html").read_text(encoding="utf-8")
+    assert report.not_done[0] in html
+    assert "Every photo, decoded once" not in html
 
 
 def test_without_ground_truth_there_is_nothing_to_audit(dataset: Dataset) -> None:
@@ -412,6 +415,9 @@ def test_another_model_is_audited_without_anchors(dataset: Dataset, tmp_path: Pa
     report = audit(dataset, Request(path))
     assert report.evidence.anchors is None
     assert "not of an SSD" in report.not_done[0]
+    html = (dataset.path / "audit/report.html").read_text(encoding="utf-8")
+    assert report.not_done[0] in html
+    assert "Dotted" not in html
     assert "Anchors: not judged, since the config is not of an SSD." in report.verdict.text
     assert "no_checkpoint" in names(report)
     assert report.evidence.nearest is None

@@ -21,24 +21,37 @@ if TYPE_CHECKING:
 _MIN_SIDE_PX = 4.0
 
 
-def page(
+def page(  # noqa: PLR0913, PLR0917 - the parts of a report, and its pictures
     evidence: Evidence,
     findings: tuple[Finding, ...],
     verdict: Verdict,
     about: str,
+    not_done: tuple[str, ...],
     galleries: tuple[Gallery, ...],
 ) -> Page:
     """The page of an audit."""
-    sections = (_sizes(evidence), *_anchors(evidence), _per_image(evidence), _data(evidence), _photos(evidence))
+    sections = (
+        *_gaps(not_done),
+        _sizes(evidence),
+        *_anchors(evidence),
+        _per_image(evidence),
+        _data(evidence),
+        _photos(evidence),
+    )
     if galleries:
         sections = (*sections, Section("Pictures", "What the numbers look like.", galleries=galleries))
     return Page("Audit", about, verdict, findings, sections)
 
 
+def _gaps(not_done: tuple[str, ...]) -> Iterator[Section]:
+    if not_done:
+        yield Section("Not looked at", "What this audit had to leave out, and why.", notes=not_done)
+
+
 def _sizes(evidence: Evidence) -> Section:
     return Section(
         "Box sizes",
-        "How large objects are where the network sees them, and which sizes its anchors have.",
+        "How large objects are where the network sees them.",
         figures=(*_size_plots(evidence), *_ratio_plot(evidence), *_heat_maps(evidence)),
         tables=tables.filled(tables.sizes(evidence), tables.ratios(evidence)),
     )
@@ -54,7 +67,8 @@ def _size_plots(evidence: Evidence) -> Iterator[Figure]:
         rows = [row for row in evidence.sizes.classes if row.split == split]
         counts = {row.display_name: row.side_px_counts[first:last] for row in rows}
         if any(row.num_boxes for row in rows):
-            caption = f"{split}: side of the boxes at the network's input. Dotted: the smallest anchor of each layer."
+            caption = f"{split}: side of the boxes at the network's input."
+            caption += " Dotted: the smallest anchor of each layer." if marks else ""
             yield Figure(plots.histogram(plots.SIDE, counts, edges[first : last + 1], marks), caption)
 
 
@@ -84,7 +98,8 @@ def _ratio_plot(evidence: Evidence) -> Iterator[Figure]:
     if any(row.num_boxes for row in rows):
         counts = {row.display_name: row.ratio_counts for row in rows}
         svg = plots.histogram(plots.RATIO, counts, evidence.sizes.ratio_edges, marks)
-        yield Figure(svg, "train: width / height of the boxes at the network's input. Dotted: those of the anchors.")
+        caption = "train: width / height of the boxes at the network's input."
+        yield Figure(svg, caption + (" Dotted: those of the anchors." if marks else ""))
 
 
 def _anchor_ratios(evidence: Evidence) -> list[float]:
@@ -131,7 +146,10 @@ def _coverage(evidence: Evidence, anchors: AnchorFacts) -> Figure:
     known = {name: {size.side: size.share for size in each.of_ratio(1.0)} for name, each in swept.items()}
     sides = sorted({side for shares in known.values() for side in shares})
     holes = [(facts.hole.side_min, facts.hole.side_max) for facts in anchors.holes if facts.split == evidence.splits[0]]
-    caption = "The chance that a square has an anchor at the threshold, wherever it lies. Shaded: less than even."
+    name = _file_name(evidence.config.name)
+    caption = (
+        f"The chance that a square has an anchor at the threshold, wherever it lies. Shaded: less than even ({name})."
+    )
     shares = {name: _at(sides, each) for name, each in known.items()}
     return Figure(plots.coverage(sides, shares, holes, EVEN_CHANCE), caption)
 
@@ -158,7 +176,9 @@ def _matched(anchors: AnchorFacts) -> Figure:
         for name in dict.fromkeys(row.display_name for row in rows)
     }
     svg = plots.bars(sizes, shares, "side at the network's input, px", "% matched at the threshold")
-    return Figure(svg, "Train boxes that have an anchor at the matcher's threshold, by size.")
+    return Figure(
+        svg, "Train boxes that have an anchor at the matcher's threshold, by size. No bar: none has, or no boxes."
+    )
 
 
 def _place(size: str) -> float:
@@ -220,7 +240,7 @@ def _photos(evidence: Evidence) -> Section:
     turned = (f"EXIF orientation: {', '.join(seen.turned)}",) if seen and seen.turned else ()
     return Section(
         "Photos",
-        "Every photo, decoded once.",
+        "Every photo, decoded once." if seen else "No photo was there to be decoded.",
         tables=tables.filled(tables.looks(evidence), tables.overlaps(evidence)),
         notes=(*broken, *turned),
     )

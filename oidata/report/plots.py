@@ -61,12 +61,15 @@ def histogram(
 
     `counts` holds for each name one number fewer than there are `edges`.
     """
+    from matplotlib.ticker import MaxNLocator
+
     with _axes(height=3.0) as (axes, svg):
         for colour, (name, values) in zip(_cycle(), counts.items(), strict=False):
             axes.stairs(values, edges, label=name, color=colour, fill=True, alpha=0.25)
             axes.stairs(values, edges, color=colour, linewidth=1.2)
         _log_axis(axes, axis, edges[0], edges[-1])
         axes.set_ylabel("boxes")
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         _draw_marks(axes, marks)
         _legend(axes, counts, "upper left")
     return svg[0]
@@ -85,7 +88,7 @@ def coverage(
         _log_axis(axes, SIDE, sides[0], sides[-1])
         axes.set_ylim(0, 103)
         axes.set_ylabel("% with an anchor at the threshold")
-        _legend(axes, shares, "lower right")
+        _legend(axes, shares, "lower left", above=True)
     return svg[0]
 
 
@@ -134,9 +137,11 @@ def _axes(width: float = 6.4, height: float = 3.0) -> Iterator[tuple[Axes, list[
     svg.append(whole[whole.index("<svg") :])
 
 
-def _legend(axes: Axes, names: Collection[str], place: Literal["upper left", "lower right", "best"]) -> None:
+def _legend(
+    axes: Axes, names: Collection[str], place: Literal["upper left", "lower left", "best"], *, above: bool = False
+) -> None:
     if names:
-        axes.legend(loc=place)
+        axes.legend(loc=place, bbox_to_anchor=(0, 1) if above else None)
 
 
 def _log_axis(axes: Axes, axis: Axis, low: float, high: float) -> None:
