@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -166,7 +166,6 @@ def audit(dataset: Dataset, request: Request | None = None, progress: Progress |
     images, boxes, labels = dataset.images(), dataset.boxes(), dataset.labels()
     truth = _truth(dataset, images, boxes, cells)
     anchored = anchor_audit(config, (images, truth), cells, feature_maps=request.feature_maps, against=against)
-    looked = _look(dataset, images[images["split"].isin(cells.splits)], progress)
     evidence = Evidence(
         classes=dataset.info.classes,
         splits=cells.splits,
@@ -178,13 +177,15 @@ def audit(dataset: Dataset, request: Request | None = None, progress: Progress |
         anchors=anchored.facts,
         suggestion=anchored.suggestion,
         against=anchored.against,
-        looks=looked.facts,
         num_pile_boxes=num_suppressed(truth[truth["split"] == TRAIN], nms_iou(config)) if anchored.facts else 0,
         num_workers=request.num_workers,
         absent_splits=tuple(split for split in (TRAIN, VALIDATION) if split not in dataset.info.splits),
         unread_paths=unread_paths(config),
         label_maps=label_maps(config),
     )
+    # Photos take minutes to decode, so what can be refused has been by now.
+    looked = _look(dataset, images[images["split"].isin(cells.splits)], progress)
+    evidence = replace(evidence, looks=looked.facts)
     if origin == "given" and config.name not in REFERENCE_NAMES:
         dataset.write_config(config.text)
     found = findings(evidence, RULES)

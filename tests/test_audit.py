@@ -7,10 +7,12 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from oidata.audit import RULES, AuditReport, Request, audit
 from oidata.core.anchors import SsdAnchors
@@ -26,6 +28,7 @@ from oidata.errors import ConfigError, DatasetError, UsageError
 from oidata.fetch import Request as FetchRequest
 from oidata.fetch import fetch
 from oidata.io.configs import read_config, references
+from oidata.report.progress import Lines
 from oidata.strip import strip, unstrip
 from tests.conftest import SHARED, absent
 from tests.test_cli import oidata
@@ -442,11 +445,13 @@ def test_another_model_is_audited_without_anchors(dataset: Dataset, tmp_path: Pa
 def test_a_config_that_cannot_be_followed_is_refused(
     dataset: Dataset, tmp_path: Path, old: str, new: str, message: str
 ) -> None:
-    """Values that make no anchors, an extractor that is not known, and bad syntax are errors that name the place."""
+    """Values that make no anchors, an unknown extractor, and bad syntax are errors before any photo is decoded."""
     path = edited(tmp_path / "mine.config", old, new)
+    shown = StringIO()
     with pytest.raises(ConfigError, match=message):
-        audit(dataset, Request(path))
+        audit(dataset, Request(path), Lines(Console(file=shown)))
     assert not dataset.config_path.exists()
+    assert not shown.getvalue()  # no photo was decoded for it
 
 
 def test_the_command_line(dataset: Dataset) -> None:
