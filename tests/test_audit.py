@@ -18,7 +18,7 @@ from oidata.audit import RULES, AuditReport, Request, audit
 from oidata.core.anchors import SsdAnchors
 from oidata.core.duplicates import Overlap
 from oidata.core.evidence import Evidence, findings
-from oidata.core.findings import Severity
+from oidata.core.findings import Finding, Severity
 from oidata.core.pipeline import PipelineConfig, nearest
 from oidata.core.suggestion import Comparison, Outcome, Score, Suggestion
 from oidata.core.tables import AUDIT_BOXES, check
@@ -174,14 +174,20 @@ def test_the_configs_that_a_report_was_made_from_are_recorded(dataset: Dataset, 
 
 
 def found_with(report: AuditReport, *changes: tuple[str, str], num_workers: int | None = None) -> dict[str, Severity]:
-    """The findings on the same data where the default config has some texts changed."""
+    """The findings on the same data where the default config has some texts changed, by name, with their severity."""
+    return {finding.name: finding.severity for finding in findings_with(report, *changes, num_workers=num_workers)}
+
+
+def findings_with(
+    report: AuditReport, *changes: tuple[str, str], num_workers: int | None = None
+) -> tuple[Finding, ...]:
     text = read_config("ssd_mobilenet_v2_coco").text
     for old, new in changes:
         assert old in text
         text = text.replace(old, new)
     config = PipelineConfig.parse(text, "mine.config")
     evidence = replace(report.evidence, config=config, nearest=nearest(config, references()), num_workers=num_workers)
-    return {finding.name: finding.severity for finding in findings(evidence, RULES)}
+    return findings(evidence, RULES)
 
 
 def test_paths_and_label_map_of_a_config_are_looked_up(dataset: Dataset, tmp_path: Path) -> None:
@@ -234,6 +240,14 @@ def test_a_finding_is_made_where_it_holds(
 ) -> None:
     """Each change of the config brings its finding, of information at most where the nearest reference has it too."""
     assert found_with(report, change)[name] == severity
+
+
+def test_the_literal_tenth_is_named_where_it_is_used(report: AuditReport) -> None:
+    """The lowest layer has an anchor of 0.1 whatever min_scale is, but not without reduce_boxes_in_lowest_layer."""
+    for more, is_named in (("", True), (" reduce_boxes_in_lowest_layer: false", False)):
+        found = findings_with(report, ("min_scale: 0.2", f"min_scale: 0.05{more}"))
+        gap = next(finding for finding in found if finding.name == "low_min_scale")
+        assert ("stays at 0.1" in gap.evidence) == is_named
 
 
 def test_groups_need_a_metric_that_knows_them(report: AuditReport) -> None:
@@ -376,6 +390,19 @@ def test_splits_can_be_chosen(dataset: Dataset) -> None:
     with pytest.raises(UsageError, match="no split test"):
         audit(narrow, Request(splits=("test",)))
     assert names(audit(narrow))["no_validation"] == Severity.ERROR
+
+
+@pytest.mark.parametrize(
+    "config, remedy",
+    [
+        ("ssd_mobilenet_v2_coco", "Use an FPN model with a larger input: the anchors of an ssd_anchor_generator grow"),
+        ("ssd_mobilenet_v2_fpnlite_320x320", "Use a larger input: its anchors keep their sizes in pixels"),
+    ],
+)
+def test_holes_are_outgrown_where_anchors_have_sizes_in_pixels(dataset: Dataset, config: str, remedy: str) -> None:
+    """A larger input mends a hole of a multiscale_anchor_generator alone: it makes other anchors larger as well."""
+    finding = next(found for found in audit(dataset, Request(config)).findings if found.name == "size_holes")
+    assert finding.fix.startswith(remedy)
 
 
 def test_without_photos_the_tables_are_audited(dataset: Dataset) -> None:

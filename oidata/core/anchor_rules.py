@@ -36,8 +36,8 @@ def _unmatched(evidence: Evidence) -> Finding | None:
         name="unmatched_boxes",
         area=Area.ANCHORS,
         severity=Severity.ERROR if missed / total >= MANY_UNMATCHED else Severity.WARNING,
-        what=f"{missed / total:.0%} of the train boxes reach no anchor at the matcher's threshold.",
-        evidence=f"{missed:,} of {total:,} boxes have no anchor at IoU ≥ {_threshold(evidence)} ({listed}); "
+        what=f"{missed / total:.0%} of the train boxes get no anchor at the matcher's threshold.",
+        evidence=f"{missed:,} of {total:,} boxes get no anchor at IoU ≥ {_threshold(evidence)} ({listed}); "
         f"{_smallest(evidence)}",
         effect="They are learned from one poor anchor each through the forced match, if at all.",
         fix=_better_anchors(evidence),
@@ -77,10 +77,16 @@ def _in_holes(evidence: Evidence) -> Finding | None:
         what=f"{share:.0%} of the train boxes have sizes at which anchors miss most squares.",
         evidence=f"Randomly placed squares have less than an even chance of an anchor at {_listed_holes(found)}.",
         effect="Objects of these sizes are found late and with low scores, wherever they lie between the anchors.",
-        fix=f"{'Take the suggested anchors, or use' if evidence.patch else 'Use'} a larger input: boxes then "
-        "are larger beside the cells of the grid.",
+        fix=f"{'Take the suggested anchors, or use' if evidence.patch else 'Use'} {_outgrown(evidence)}",
         source="oidata: sweep of randomly placed boxes over the anchor grid",
     )
+
+
+def _outgrown(evidence: Evidence) -> str:
+    """What lets boxes outgrow holes: the anchors of one generator have sizes in pixels, the other's are shares."""
+    if evidence.ssd.anchor_generator.HasField("multiscale_anchor_generator"):
+        return "a larger input: its anchors keep their sizes in pixels, and boxes outgrow the holes."
+    return "an FPN model with a larger input: the anchors of an ssd_anchor_generator grow with it, and so do the holes."
 
 
 def _listed_holes(found: Sequence[HoleFacts]) -> str:
@@ -106,12 +112,17 @@ def _low_min_scale(evidence: Evidence) -> Finding | None:
         area=Area.ANCHORS,
         severity=Severity.WARNING,
         what="min_scale opens a gap between the anchor sizes.",
-        evidence=f"It is {own:.3g}, not the reference's {reference:.3g}; the smallest square stays at 0.1 whatever "
-        f"it is: {_listed_holes(inner)}.",
+        evidence=f"It is {own:.3g}, not the reference's {reference:.3g}{_literal(evidence)}: {_listed_holes(inner)}.",
         effect="Objects just larger than the smallest anchors are missed more than those on either side of the gap.",
         fix=f"Set min_scale back to {reference:.3g}{', or take the suggested anchors' if evidence.patch else ''}.",
         source="TFOD anchor_generators/multiple_grid_anchor_generator.py; sweep of randomly placed squares",
     )
+
+
+def _literal(evidence: Evidence) -> str:
+    if not evidence.ssd.anchor_generator.ssd_anchor_generator.reduce_boxes_in_lowest_layer:
+        return ""
+    return "; the smallest square stays at 0.1 whatever it is"
 
 
 def _min_scale(config: PipelineConfig | None) -> float | None:
@@ -133,7 +144,8 @@ def _starved(evidence: Evidence) -> Finding | None:
         area=Area.ANCHORS,
         severity=Severity.WARNING,
         what=f"{starved:,} train boxes have no anchor at all.",
-        evidence=f"{_share(starved, total)} of {total:,}: another box of the photo took the only anchor near them.",
+        evidence=f"{_share(starved, total)} of {total:,}: another box of the photo took their best anchor, "
+        "and they have no other.",
         effect="They train as background.",
         fix="Small boxes side by side need a finer grid: a larger input, or an FPN model.",
         source=_MATCHER,

@@ -78,7 +78,7 @@ def _collateral(evidence: Evidence) -> Finding | None:
         name="collateral",
         area=Area.DATA,
         severity=_severity(share),
-        what=f"On {share:.0%} of the train photos a stripped object stays to be seen.",
+        what=f"On {share:.0%} of the train photos with boxes a stripped object stays to be seen.",
         evidence=f"{facts.num_collateral:,} of {facts.num_boxed:,} train photos with boxes; {facts.num_emptied:,} of "
         "them have no box left.",
         effect="The hard-example miner picks just those objects as background, against the boxes that remain.",

@@ -197,7 +197,7 @@ def _no_force_match(evidence: Evidence) -> Finding | None:
         name="no_forced_match",
         area=Area.TRAINING,
         severity=Severity.WARNING,
-        what="Boxes that reach no anchor at the threshold are never learned.",
+        what="Boxes that get no anchor at the threshold are never learned.",
         evidence="argmax_matcher.force_match_for_each_row is false.",
         effect="Small and odd-shaped boxes train as background.",
         fix="Set force_match_for_each_row: true, as every SSD reference config does.",

@@ -104,7 +104,7 @@ class _Shelf:
 def _unanchored(shelf: _Shelf, audited: pd.DataFrame) -> Gallery:
     rows = audited[(audited["is_starved"] | audited["is_forced_only"]) & (audited["split"] == TRAIN)]
     rows = rows.sort_values(["is_starved", "best_anchor_iou"], ascending=[False, True], kind="stable")
-    text = "Train boxes (red) that no anchor reaches at the threshold: starved ones first, then by rising IoU."
+    text = "Train boxes (red) that get no anchor at the threshold: starved ones first, then by rising IoU."
     return shelf.gallery("Boxes without an anchor at the threshold", text, rows, lambda row: _said(shelf, row))
 
 
