@@ -205,7 +205,7 @@ def test_paths_and_label_map_of_a_config_are_looked_up(dataset: Dataset, tmp_pat
     assert "id 1 to /m/01nkt, the dataset to Lemon" in found["label_map"].evidence
     assert "no file at" in found["input_paths"].evidence
     assert "a shard pattern that no file fits" in found["input_paths"].evidence
-    assert "PATH/model.ckpt is no checkpoint" in found["no_checkpoint"].what
+    assert found["no_checkpoint"].what == "Training cannot start: PATH/model.ckpt is no checkpoint."
     label_map.write_text('item { name: "/m/09k_b" id: 1 } item { name: "Cheese" id: 2 }')
     (tmp_path / "train.record-00000-of-00010").touch()
     again = {finding.name: finding for finding in audit(dataset, Request(config)).findings}
@@ -227,6 +227,7 @@ ANY_CHANGE = ("num_steps: 200000", "num_steps: 200001")
         (ANY_CHANGE, "high_learning_rate", Severity.INFO),
         (("initial_learning_rate: 0.004", "initial_learning_rate: 0.04"), "high_learning_rate", Severity.WARNING),
         (ANY_CHANGE, "no_zoom_out", Severity.INFO),
+        (("ssd_random_crop {", "random_image_scale {"), "no_zoom_out", Severity.INFO),
         (("force_match_for_each_row: true", ""), "no_forced_match", Severity.WARNING),
         (("num_steps: 200000", "num_steps: 200001 no_such_field: 1"), "unknown_fields", Severity.INFO),
         (ANY_CHANGE, "differs_from_reference", Severity.INFO),
@@ -248,6 +249,16 @@ def test_the_literal_tenth_is_named_where_it_is_used(report: AuditReport) -> Non
         found = findings_with(report, ("min_scale: 0.2", f"min_scale: 0.05{more}"))
         gap = next(finding for finding in found if finding.name == "low_min_scale")
         assert ("stays at 0.1" in gap.evidence) == is_named
+
+
+@pytest.mark.parametrize("step, named", [("ssd_random_crop {", "ssd_random_crop"), ("random_horizontal_flip {", "")])
+def test_a_crop_is_named_where_there_is_one(report: AuditReport, step: str, named: str) -> None:
+    """What zooms in is what the config has; without a crop nothing is said of crops."""
+    found = findings_with(report, ANY_CHANGE, ("ssd_random_crop {", step))
+    finding = next(each for each in found if each.name == "no_zoom_out")
+    assert ("Crops" in finding.effect) == bool(named)
+    assert ("instead of" in finding.fix) == bool(named)
+    assert named in finding.fix
 
 
 def test_groups_need_a_metric_that_knows_them(report: AuditReport) -> None:

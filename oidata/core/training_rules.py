@@ -30,8 +30,8 @@ _CLOSE = 1e-6
 _SHARDS = re.compile(r"-(\?+)-of-(\d+)$")
 
 _NUM_FAULTS = 5
-_UNSET = "fine_tune_checkpoint is not set"
 _TFOD_TRAIN = "TFOD protos/train.proto"
+# Not random_image_scale: what it scales, the resizer takes back.
 _ZOOMS_OUT = frozenset(
     {
         "ssd_random_crop_pad",
@@ -39,7 +39,6 @@ _ZOOMS_OUT = frozenset(
         "random_pad_image",
         "random_absolute_pad_image",
         "random_crop_pad_image",
-        "random_image_scale",
         "random_self_concat_image",
         "random_square_crop_by_scale",
         "random_scale_crop_and_pad_to_square",
@@ -56,9 +55,13 @@ def _no_checkpoint(evidence: Evidence) -> Finding | None:
         name="no_checkpoint",
         area=Area.TRAINING,
         severity=Severity.ERROR if num_photos < ENOUGH_FROM_SCRATCH else Severity.WARNING,
-        what=f"Training starts from random weights: {f'{checkpoint} is no checkpoint' if checkpoint else _UNSET}.",
+        what=f"Training cannot start: {checkpoint} is no checkpoint."
+        if checkpoint
+        else "Training starts from random weights: fine_tune_checkpoint is not set.",
         evidence=f"{num_photos:,} train photos; from scratch, {ENOUGH_FROM_SCRATCH:,} are a floor.",
-        effect="The backbone has to learn edges and textures from these photos alone, and overfits to them instead.",
+        effect="TFOD stops where it finds no such file."
+        if checkpoint
+        else "The backbone has to learn edges and textures from these photos alone, and overfits to them instead.",
         fix="Set train_config.fine_tune_checkpoint to the COCO or Open Images checkpoint of this model, with "
         'fine_tune_checkpoint_type: "detection".',
         source="He et al., Rethinking ImageNet Pre-training (2019), section 5",
@@ -291,8 +294,9 @@ def _zooms_in_only(evidence: Evidence) -> Finding | None:
         severity=Severity.WARNING if crops else Severity.INFO,
         what="Augmentation makes no object smaller than it is in the photos.",
         evidence=f"data_augmentation_options: {', '.join(steps) or 'none'}.",
-        effect="Crops only zoom in, so small objects stay as rare in training as they are in the dataset.",
-        fix="Use ssd_random_crop_pad instead of ssd_random_crop if small objects matter.",
+        effect=f"{'Crops only zoom in, so small' if crops else 'Small'} objects stay as rare in training as they are "
+        "in the dataset.",
+        fix=f"Use ssd_random_crop_pad{f' instead of {crops[0]}' if crops else ''} if small objects matter.",
         source="TFOD core/preprocessor.py; Liu et al., SSD (2016), section 3.6",
     )
 
