@@ -237,7 +237,7 @@ def _taken(config: TrainEvalPipelineConfig, positives: np.ndarray, available: np
     return mined_negatives(
         positives,
         available,
-        max_negatives_per_positive=miner.max_negatives_per_positive or None,
+        max_negatives_per_positive=max(miner.max_negatives_per_positive, 0) or None,
         min_negatives_per_image=miner.min_negatives_per_image,
-        num_hard_examples=miner.num_hard_examples or None,
+        num_hard_examples=max(miner.num_hard_examples, 0) or None,
     )

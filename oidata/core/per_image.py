@@ -117,8 +117,8 @@ def mined_negatives(
 
     It takes the `num_hard_examples` anchors of highest loss, then all positives among them and at most
     max(min_negatives_per_image, ⌊max_negatives_per_positive · positives⌋) negatives, in float32. So a photo without
-    a positive gives min_negatives_per_image. None is no limit, as is a config's 0 for either of the two numbers
-    (builders/losses_builder.py); without a ratio the minimum is not looked at.
+    a positive gives min_negatives_per_image. None is no limit, as is a config's 0 or less for either of the two
+    numbers (builders/losses_builder.py); without a ratio the minimum is not looked at.
 
     `num_positives` and `num_negatives` are a photo's positive and negative anchors, shape (N,); so is the result,
     int64.

@@ -99,6 +99,18 @@ def test_photos_without_ground_truth_bring_negatives() -> None:
         assert of_empty == taken
 
 
+@pytest.mark.parametrize("limit", [0, -3])
+def test_a_miner_without_limits_takes_all_negatives(limit: int) -> None:
+    """A limit of 0 or less is none, as TFOD's builder reads it."""
+    photos, boxes = tables()
+    miner = f"num_hard_examples: {limit} max_negatives_per_positive: {limit}"
+    chosen = config(miner=f"loss {{ hard_example_miner {{ {miner} }} }}")
+    detector = Detector.of(chosen)
+    seen = SeenTruth.of(ground_truth(photos, boxes), detector.resizer)
+    (train, *_) = anchor_facts(detector, chosen.message, photos, seen, made.CELLS)[0].mined
+    assert train.num_negatives == train.num_available
+
+
 def test_crops_count_each_box_as_often_as_it_stays() -> None:
     """After random crops the boxes are of train alone, more than without since each photo is cropped often."""
     photos, boxes = tables()
