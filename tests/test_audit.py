@@ -446,6 +446,15 @@ def test_a_class_without_boxes_is_a_finding(dataset: Dataset) -> None:
     assert "no ground truth of Lemon in train, Lemon in validation, Lemon in test" in report.verdict.text
 
 
+@pytest.mark.parametrize("xmax", [float("nan"), float("inf"), 0.001])
+def test_boxes_that_are_none_are_audited_too(dataset: Dataset, xmax: float) -> None:
+    """Where all boxes are no boxes, or too small for any plot, and nobody stripped them, the audit says so and ends."""
+    boxes = dataset.boxes().assign(stripped=None, xmin=0.0, ymin=0.0, ymax=0.001, xmax=xmax)
+    types = {"stripped": "str", **dict.fromkeys(("xmin", "ymin", "xmax", "ymax"), "float32")}
+    dataset.write_boxes(boxes.astype(types))
+    assert names(audit(dataset))["unmatched_boxes"] == Severity.ERROR
+
+
 def test_another_model_is_audited_without_anchors(dataset: Dataset, tmp_path: Path) -> None:
     """Of a Faster R-CNN the anchors are left out, and said to be; the rest of the audit is there."""
     path = tmp_path / "frcnn.config"

@@ -151,12 +151,15 @@ def _usual_input(detector: Detector, placement: Placement) -> tuple[int, int]:
 def _after_crop(
     detector: Detector, config: TrainEvalPipelineConfig, seen: SeenTruth, cells: Cells
 ) -> tuple[tuple[MatchFacts, ...], float | None]:
-    """What the matcher makes of the train boxes that are left after the config's random crop, if it has one."""
+    """What the matcher makes of the train boxes that are left after the config's random crop, if it has one.
+
+    Boxes that are not finite are left out: nothing can be cropped of them.
+    """
     operations = crop_operations(config.train_config.data_augmentation_options)
-    rows = np.flatnonzero((seen.truth["split"] == TRAIN).to_numpy())
-    if not operations or not rows.size:
+    is_finite = np.isfinite(seen.boxes).all(axis=1)
+    truth = seen.truth[(seen.truth["split"] == TRAIN) & is_finite].reset_index(drop=True)
+    if not operations or truth.empty:
         return (), None
-    truth = seen.truth.iloc[rows].reset_index(drop=True)
     index = pd.factorize(truth["image_id"])[0]
     first = np.unique(index, return_index=True)[1]
     sizes_px = truth[["width_px", "height_px"]].iloc[first].fillna(1).to_numpy(np.int64)

@@ -178,8 +178,10 @@ class _Probe:
             along = _overlap(self.y * (1 - box_height), box_height, layer.ymin, layer.ymax)
             needed = _needed(layer, box_width * box_height, self.threshold)
             most_across, most_along = across.max(axis=1), along.max(axis=1)
+            with np.errstate(divide="ignore"):  # where no anchor is met along, none is wide enough across
+                least_across = needed / most_along
             for shape in np.flatnonzero(most_across.max(axis=0) * most_along.max(axis=0) >= needed):
-                is_matched |= most_across[:, None, shape] >= needed[shape] / most_along[:, shape]
+                is_matched |= most_across[:, None, shape] >= least_across[:, shape]
                 num_positives += _num_pairs(across[:, :, shape], along[:, :, shape], needed[shape])
         return Coverage(side, ratio, float(is_matched.mean()), num_positives / is_matched.size)
 

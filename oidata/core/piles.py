@@ -33,7 +33,11 @@ def close_pairs(truth: pd.DataFrame, min_iou: float) -> tuple[np.ndarray, np.nda
 
 
 def num_suppressed(truth: pd.DataFrame, min_iou: float) -> int:
-    """How many boxes non-maximum suppression at `min_iou` would take for a neighbour of their class in the photo."""
+    """How many boxes non-maximum suppression at `min_iou` would take for a neighbour of their class in the photo.
+
+    Boxes that are not finite, which nothing overlaps, are left out.
+    """
+    truth = truth[np.isfinite(truth[list(COORDINATES)].to_numpy()).all(axis=1)]
     one, other, _ = close_pairs(truth, max(min_iou, _TOUCHING))  # at 0 any overlap is one too many
     mids = truth["mid"].to_numpy()
     alike = mids[one] == mids[other]

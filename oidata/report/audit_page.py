@@ -61,7 +61,7 @@ def _size_plots(evidence: Evidence) -> Iterator[Figure]:
     """One histogram for each split, all classes in it, with the anchors of each layer marked."""
     edges = evidence.sizes.side_edges_px
     first = next((place for place, edge in enumerate(edges) if edge >= _MIN_SIDE_PX), 0)
-    last = _last_bin(evidence) + 1
+    last = max(_last_bin(evidence), first) + 1
     marks = _marks(evidence.anchors) if evidence.anchors else ()
     for split in evidence.splits:
         rows = [row for row in evidence.sizes.classes if row.split == split]

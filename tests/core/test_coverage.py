@@ -94,6 +94,13 @@ def test_a_size_gets_what_the_matcher_gives_it(name: str, seed: int) -> None:
     assert found == Coverage(side, ratio, float((num > 0).mean()), float(num.mean()))
 
 
+def test_anchors_may_leave_places_between_them() -> None:
+    """A box that meets no anchor in some places has one in others, and nothing is divided by zero."""
+    sparse = SsdAnchors(num_layers=1, scales=(0.1,), reduce_boxes_in_lowest_layer=False, aspect_ratios=(1.0,))
+    (size,) = sweep(sparse.grid([(4, 4)], 300, 300), Matcher(), [30.0], height=300, width=300, num_samples=400).sizes
+    assert 0 < size.share < EVEN_CHANCE
+
+
 def test_the_seed_decides_the_places() -> None:
     """The same seed gives the same sweep, another seed another one that is near."""
     one, same, other = (sweep(ssd(0.2), Matcher(), [24, 30], height=300, width=300, seed=seed) for seed in (1, 1, 2))
