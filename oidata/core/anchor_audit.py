@@ -71,7 +71,7 @@ def anchor_audit(
         other_seen = SeenTruth.of(truth, other.resizer)
         sides_px = seen.input_boxes.side_px  # the same boxes in the same buckets, whatever the other's input
         compared = Against(against, anchor_facts(other, against.message, images, other_seen, cells, sides_px)[0])
-    return AnchorAudit(seen, facts, targets, _suggestion(detector, seen), compared)
+    return AnchorAudit(seen, facts, targets, _suggestion(detector, seen, cells), compared)
 
 
 def _detectors(
@@ -103,7 +103,7 @@ def _without_anchors(config: PipelineConfig, truth: pd.DataFrame, against: Pipel
     return AnchorAudit(SeenTruth.of(truth, resizer), not_done=tuple(not_done))
 
 
-def _suggestion(detector: Detector, seen: SeenTruth) -> Outcome:
+def _suggestion(detector: Detector, seen: SeenTruth, cells: Cells) -> Outcome:
     if not {TRAIN, VALIDATION} <= set(seen.truth["split"]):
         return Outcome(None, "No search: it takes boxes of train, and others of validation to judge by.")
     if not detector.resizer.is_fixed:
@@ -114,7 +114,7 @@ def _suggestion(detector: Detector, seen: SeenTruth) -> Outcome:
         return replace(detector, anchors=anchors).grid_for(height_px, width_px)
 
     train, validation = (_of_split(seen, split) for split in (TRAIN, VALIDATION))
-    return suggest(detector.anchors, grid_of, detector.matcher, train, validation)
+    return suggest(detector.anchors, grid_of, detector.matcher, train, validation, names=cells.classes.names)
 
 
 def _of_split(seen: SeenTruth, split: str) -> GroundTruth:

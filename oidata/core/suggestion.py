@@ -12,7 +12,7 @@ from oidata.core.search import MAX_CLASS_LOSS, MAX_TRAIN_BOXES, best_anchors
 from oidata.core.targets import match
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from oidata.core.anchors import AnchorGrid
     from oidata.core.search import Anchors, GroundTruth
@@ -104,6 +104,7 @@ def suggest(  # noqa: PLR0913 - the anchors, how they match, and two splits
     train: GroundTruth,
     validation: GroundTruth,
     *,
+    names: Mapping[str, str] | None = None,
     seed: int = 0,
 ) -> Outcome:
     """Look for anchors that give more boxes an anchor at the threshold, without the forced match.
@@ -111,7 +112,7 @@ def suggest(  # noqa: PLR0913 - the anchors, how they match, and two splits
     `grid_of` makes the grid of a generator for the detector's feature maps and input. A suggestion is one only where
     the share of matched boxes on validation rises by MIN_GAIN and by more than its noise, and no class loses. Of a
     large train split, whole photos of about MAX_TRAIN_BOXES boxes are taken with `seed`. Boxes are as given: those
-    that ssd_random_crop leaves may be given as well.
+    that ssd_random_crop leaves may be given as well. `names` are those of the classes by MID, for the reason.
     """
     for name, truth in (("train", train), ("validation", validation)):
         num_photos = len(np.unique(truth.image_index))
@@ -121,10 +122,10 @@ def suggest(  # noqa: PLR0913 - the anchors, how they match, and two splits
     if found == anchors:
         return Outcome(None, "No other scales and ratios match more boxes of train.")
     grids = grid_of(anchors), grid_of(found)
-    return _judged(found, _compared(train, matcher, *grids), _compared(validation, matcher, *grids))
+    return _judged(found, _compared(train, matcher, *grids), _compared(validation, matcher, *grids), names or {})
 
 
-def _judged(found: Anchors, train: _Compared, validation: _Compared) -> Outcome:
+def _judged(found: Anchors, train: _Compared, validation: _Compared, names: Mapping[str, str]) -> Outcome:
     gain, low = validation.rows[0].gain, validation.min_gain
     lost = [row for row in (*train.rows, *validation.rows) if row.is_loss]
     told = f"the anchors that are best on train match {gain:+.1%} of the boxes of validation"
@@ -133,7 +134,8 @@ def _judged(found: Anchors, train: _Compared, validation: _Compared) -> Outcome:
     if low <= 0:
         return Outcome(None, f"No sure gain: {told}, which is within the noise.")
     if lost:
-        return Outcome(None, f"A class loses: {told}, but {lost[0].gain:+.1%} of those of {lost[0].mid}.")
+        name = names.get(lost[0].mid, lost[0].mid)
+        return Outcome(None, f"A class loses: {told}, but {lost[0].gain:+.1%} of those of {name}.")
     return Outcome(Suggestion(found, train.rows, validation.rows, low), f"A gain: {told}, at least {low:+.1%}.")
 
 

@@ -113,9 +113,17 @@ def test_too_few_photos_say_nothing(num_train: int, num_validation: int, name: s
 )
 def test_when_there_is_a_suggestion(train: _Compared, validation: _Compared, reason: str) -> None:
     """There is one where validation gains enough, surely, and no class of either split loses more than 2 %."""
-    outcome = _judged(SSD, train, validation)
+    outcome = _judged(SSD, train, validation, {})
     assert outcome.reason.startswith(reason)
     assert (outcome.suggestion is not None) == (reason == "A gain")
+
+
+def test_a_class_that_loses_is_named() -> None:
+    """The reason gives the name of a class, and its MID where the name is not known."""
+    train, validation = compared(0.2, 0.1, 0.5, -0.03), compared(0.1, 0.05, 0.1, 0.1)
+    mid = next(row.mid for row in train.rows if row.is_loss)
+    assert _judged(SSD, train, validation, {mid: "Lemon"}).reason.endswith(" of those of Lemon.")
+    assert _judged(SSD, train, validation, {}).reason.endswith(f" of those of {mid}.")
 
 
 def test_a_single_box_is_no_loss() -> None:
