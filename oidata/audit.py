@@ -14,7 +14,7 @@ from oidata.core.anchor_rules import ANCHOR_RULES
 from oidata.core.census import dataset_facts
 from oidata.core.data_rules import DATA_RULES
 from oidata.core.duplicates import DUPLICATES, find, overlaps
-from oidata.core.evidence import TRAIN, VALIDATION, Evidence, findings, nms_iou
+from oidata.core.evidence import Evidence, findings, nms_iou
 from oidata.core.findings import verdict
 from oidata.core.looks import look_facts
 from oidata.core.metric_rules import METRIC_RULES
@@ -24,7 +24,7 @@ from oidata.core.pipeline import nearest
 from oidata.core.selection import splits_of
 from oidata.core.sizes import size_facts
 from oidata.core.statistics import Cells, ground_truth, usable
-from oidata.core.tables import AUDIT_BOXES, Tables
+from oidata.core.tables import AUDIT_BOXES, TRAIN, VALIDATION, Tables
 from oidata.core.training_rules import TRAINING_RULES
 from oidata.dataset import CONFIG_NAME
 from oidata.errors import DatasetError, UsageError

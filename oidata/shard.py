@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from oidata.core.duplicates import find
 from oidata.core.evenness import balance_facts
-from oidata.core.evidence import VALIDATION
 from oidata.core.filling import filled
 from oidata.core.label_map import label_map_text
 from oidata.core.shard_plan import Choices, plan
 from oidata.core.shards import NAME, PREFIXES, without_boxes
-from oidata.core.tables import Tables
+from oidata.core.tables import VALIDATION, Tables
 from oidata.dataset import CONFIG_NAME, SHARDS_NAME
 from oidata.errors import DatasetError, PhotoError
 from oidata.io import files

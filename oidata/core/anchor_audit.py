@@ -9,9 +9,10 @@ import numpy as np
 
 from oidata.core.anchor_facts import SeenTruth, anchor_facts
 from oidata.core.detector import Detector, Resizer
-from oidata.core.evidence import TRAIN, VALIDATION, Against
+from oidata.core.evidence import Against
 from oidata.core.search import GroundTruth
 from oidata.core.suggestion import Outcome, suggest
+from oidata.core.tables import TRAIN, VALIDATION
 from oidata.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:

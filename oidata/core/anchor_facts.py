@@ -10,11 +10,10 @@ import pandas as pd
 
 from oidata.core.coverage import sweep
 from oidata.core.crop import SSD_RANDOM_CROP, CropOperation, ssd_random_crop
-from oidata.core.evidence import TRAIN
 from oidata.core.matching import AnchorFacts, MinedFacts, hole_facts, layer_facts, match_facts
 from oidata.core.per_image import mined_negatives, usable_photos
 from oidata.core.sizes import InputBoxes
-from oidata.core.tables import COORDINATES
+from oidata.core.tables import COORDINATES, TRAIN
 from oidata.core.targets import Targets, match
 
 if TYPE_CHECKING:

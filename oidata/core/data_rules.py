@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oidata.core.evidence import TRAIN, VALIDATION, Evidence, Reads, Rule
+from oidata.core.evidence import Evidence, Reads, Rule
 from oidata.core.findings import Area, Finding, Severity
+from oidata.core.tables import TRAIN, VALIDATION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

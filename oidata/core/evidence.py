@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from oidata.core.findings import Area, Severity, ranked
+from oidata.core.tables import TRAIN
 from oidata.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from oidata.core.pipeline_pb2 import Ssd, TrainConfig
     from oidata.core.sizes import SizeFacts
     from oidata.core.suggestion import Outcome
-
-TRAIN = "train"
-VALIDATION = "validation"
 
 
 @dataclass(frozen=True)

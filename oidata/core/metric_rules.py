@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from oidata.core.evidence import VALIDATION, Evidence, Reads, Rule
+from oidata.core.evidence import Evidence, Reads, Rule
 from oidata.core.findings import Area, Finding, Severity
+from oidata.core.tables import VALIDATION
 
 # With so few boxes of a class, one found or missed moves its recall by a point or more.
 FEW_TO_MEASURE = 100

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from oidata.core.admission import REASONS, left_out, leftover
-from oidata.core.evidence import TRAIN, VALIDATION
 from oidata.core.features import DROP, STRIPPED
 from oidata.core.resplit import groups_of, held_out
 from oidata.core.selection import splits_of
 from oidata.core.shards import SplitPlan
+from oidata.core.tables import TRAIN, VALIDATION
 from oidata.errors import UsageError
 
 if TYPE_CHECKING:

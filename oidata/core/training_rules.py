@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from oidata.core.evidence import TRAIN, VALIDATION, Evidence, Reads, Rule
+from oidata.core.evidence import Evidence, Reads, Rule
 from oidata.core.findings import Area, Finding, Severity
 from oidata.core.pipeline import differences
 from oidata.core.schedule import schedule
+from oidata.core.tables import TRAIN, VALIDATION
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

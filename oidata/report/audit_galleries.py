@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 
 from oidata.core.duplicates import DUPLICATES
-from oidata.core.evidence import TRAIN
 from oidata.core.statistics import Cells, usable
-from oidata.core.tables import AUDIT_BOXES, COORDINATES
+from oidata.core.tables import AUDIT_BOXES, COORDINATES, TRAIN
 from oidata.core.verification import sightings
 from oidata.report.gallery import Outline, thumbnail
 from oidata.report.page import Gallery, Picture

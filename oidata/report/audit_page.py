@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oidata.core.coverage import EVEN_CHANCE
-from oidata.core.evidence import TRAIN
+from oidata.core.tables import TRAIN
 from oidata.report import audit_tables as tables
 from oidata.report import plots
 from oidata.report.page import Figure, Page, Section

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oidata.core.evidence import TRAIN
+from oidata.core.tables import TRAIN
 from oidata.report.summary import Share, Table
 
 if TYPE_CHECKING:
