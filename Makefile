@@ -17,7 +17,7 @@ demo: .venv/installed
 	$(BIN)/oidata shard --dataset $(DEMO) --splits 3
 
 test: .venv/installed
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 lint: .venv/installed
 	$(BIN)/ruff check

@@ -375,7 +375,8 @@ def divide_photos(how: str, number: str, classes: str, shards: str) -> str:
     above = max(each - least for each, least in zip(excess, facts.unavoidable_excess, strict=True))
     return (
         f"{took_s:.5f} s; photos differ by {even.num_photos.most - even.num_photos.least}; of the worst class "
-        f"{above} boxes beyond the mean that are avoidable; bytes {100 * (even.size_bytes.share or 0):.4f} %"
+        f"{above} boxes beyond the mean that are avoidable, and {100 * even.box_share:.2f} % from it; "
+        f"bytes {100 * (even.size_bytes.share or 0):.4f} %"
     )
 
 
