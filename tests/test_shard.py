@@ -379,9 +379,13 @@ def test_tensorflow_reads_every_example(dataset: Dataset) -> None:
     path.write_bytes(data)
     images.loc[images["image_id"] == image_id, "sha256"] = hashlib.sha256(data).hexdigest()
     dataset.write_images(images)
-    with pytest.raises(RecordError, match=f"TensorFlow cannot read the photo {image_id} in {PREFIX[split]}"):
+    refused = f"TensorFlow cannot read the photo {image_id} in {PREFIX[split]}"
+    with pytest.raises(RecordError, match=refused):
         shard(dataset, Request({split: 1}), Delivery(num_workers=1, with_tensorflow=True))
     assert not list((dataset.path / "shards").glob("[!.]*"))
+    shard(dataset, Request({split: 1}), ONE)
+    with pytest.raises(RecordError, match=refused):  # not "other content": to write it again would not help
+        shard(dataset, Request({split: 1}), Delivery(num_workers=1, with_tensorflow=True))
 
 
 def test_killed_and_run_again(stripped: Path, sharded: tuple[Path, ShardReport], tmp_path: Path) -> None:

@@ -61,16 +61,24 @@ def write_shard(job: ShardJob) -> ShardFacts:
     with job.output.whole(job.name) as path:
         with path.open("wb") as file:
             write_records(file, (photo.record() for photo in photos))
-        return _checked(path, photos, job)
+        facts = _compared(path, photos, job)
+        _decode(path, photos, job)
+        return facts
 
 
 def find_shard(job: ShardJob) -> ShardFacts | None:
-    """The shard that is there under that name, if it is the one that `write_shard` would write."""
+    """The shard that is there under that name, if it is the one that `write_shard` would write.
+
+    Raises RecordError where it is, and TensorFlow cannot read an example: it would not read it from a new one either.
+    """
+    photos = _photos(job)
     with job.output.local(job.name) as path:
         try:
-            return _checked(path, _photos(job), job)
+            facts = _compared(path, photos, job)
         except RecordError:
             return None
+        _decode(path, photos, job)
+        return facts
 
 
 @dataclass(frozen=True)
@@ -119,7 +127,7 @@ def _photos(job: ShardJob) -> list[_Photo]:
     ]
 
 
-def _checked(path: Path, photos: Sequence[_Photo], job: ShardJob) -> ShardFacts:
+def _compared(path: Path, photos: Sequence[_Photo], job: ShardJob) -> ShardFacts:
     """Read a shard back. Raises RecordError if it is damaged, or does not hold exactly `photos`, in their order."""
     expected = iter(photos)
 
@@ -131,12 +139,16 @@ def _checked(path: Path, photos: Sequence[_Photo], job: ShardJob) -> ShardFacts:
     found = check_records(path, compare)
     if found.num_records != len(photos):
         raise _differs(job.name)
+    num_boxes = _num_boxes((photo.class_ids for photo in photos), len(job.classes.labels))
+    return ShardFacts(job.name, found.num_records, num_boxes, found.size_bytes, found.sha256)
+
+
+def _decode(path: Path, photos: Sequence[_Photo], job: ShardJob) -> None:
+    """Have TensorFlow read a shard, if that is asked for. Raises RecordError at an example that it cannot read."""
     if job.with_tensorflow:
         from oidata.io.tensorflow_records import decode_records
 
         decode_records(path, job.name, [photo.image_id for photo in photos])
-    num_boxes = _num_boxes((photo.class_ids for photo in photos), len(job.classes.labels))
-    return ShardFacts(job.name, found.num_records, num_boxes, found.size_bytes, found.sha256)
 
 
 def _num_boxes(class_ids: Iterable[np.ndarray], num_classes: int) -> tuple[int, ...]:
