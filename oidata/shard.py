@@ -217,6 +217,8 @@ class _Run:
             raise _other_content(self.target, others)
         missing = [name for name in sizes if name not in found]
         self.target.prepare({name: sizes[name] for name in missing})
+        if missing:
+            self.target.remove(RECORD_NAME)  # which must not speak for other shards, if this run is stopped
         return found, self._done(write_shard, "shards written", missing)
 
     def _done(

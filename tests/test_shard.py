@@ -259,6 +259,21 @@ def test_changed_bytes_are_found(dataset: Dataset) -> None:
     assert not list((dataset.path / "shards").glob("[!.]*"))
 
 
+def test_a_run_that_stops_leaves_no_record_of_other_shards(dataset: Dataset) -> None:
+    """When shards are replaced and the run stops in the middle, no shards.json is left that tells of the old ones."""
+    shard(dataset, THREE, ONE)
+    _, _, path = written_photo(dataset)
+    data = path.read_bytes()
+    path.write_bytes(data[:-3] + b"x" + data[-2:])
+    replacing = Delivery(num_workers=1, overwrite=True)
+    with pytest.raises(PhotoError, match="is not the photo that was fetched"):
+        shard(dataset, Request(3, seed=1), replacing)
+    assert not (dataset.path / "shards" / "shards.json").exists()
+    path.write_bytes(data)
+    shard(dataset, Request(3, seed=1), replacing)
+    assert (dataset.path / "shards" / "shards.json").exists()
+
+
 def test_a_class_without_boxes_is_refused(dataset: Dataset) -> None:
     """A split in which a class has no box to write is named, with the class; the other splits can be sharded."""
     boxes = dataset.boxes()
