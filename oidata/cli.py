@@ -362,7 +362,10 @@ def _num_shards(text: str) -> int | dict[str, int]:
     pairs = [re.fullmatch(r"(\w+)=(-?\d+)", part.strip()) for part in text.split(",")]
     if not all(pairs):
         raise UsageError(f"--splits {text!r} is no number of shards.", "Write 10, or train=10,val=2,test=2.")
-    return {pair[1]: int(pair[2]) for pair in pairs if pair}
+    numbers = {pair[1]: int(pair[2]) for pair in pairs if pair}
+    if len(numbers) < len(pairs):
+        raise UsageError(f"--splits {text!r} names a split twice.", "Give each of them one number.")
+    return numbers
 
 
 def _feature_maps(text: str | None) -> tuple[tuple[int, int], ...] | None:

@@ -292,6 +292,7 @@ def test_a_class_without_boxes_is_refused(dataset: Dataset) -> None:
         ({"train": -2}, "-2 shards cannot hold anything"),
         ({"training": 2}, "'training' is no split"),
         ({}, "No split is named"),
+        ({"val": 1, "validation": 2}, "validation and val are one split"),
     ],
 )
 def test_numbers_that_cannot_be_meant_are_refused(
@@ -464,3 +465,10 @@ def test_splits_that_are_no_numbers_are_refused(stripped: Path, tmp_path: Path, 
     run = oidata("shard", "-d", str(stripped), "--splits", splits, cwd=tmp_path)
     assert run.returncode == 2
     assert "train=10,val=2" in run.stderr
+
+
+def test_a_split_that_is_named_twice_is_refused(stripped: Path, tmp_path: Path) -> None:
+    """Two numbers for a split are a usage error: neither is silently dropped."""
+    run = oidata("shard", "-d", str(stripped), "--splits", "train=2,train=3", cwd=tmp_path)
+    assert run.returncode == 2
+    assert "names a split twice" in run.stderr

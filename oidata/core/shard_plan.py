@@ -62,6 +62,8 @@ class Choices:
         there = splits if self.val_fraction is None else splits_of([*splits, VALIDATION])
         asked = self.num_shards if isinstance(self.num_shards, Mapping) else dict.fromkeys(there, self.num_shards)
         numbers = {split: number for name, number in asked.items() for split in splits_of([name])}
+        if len(numbers) < len(asked):
+            raise UsageError("validation and val are one split.", "Give it one number.")
         chosen = splits_of(numbers)
         if absent := [split for split in chosen if split not in there]:
             raise UsageError(f"The dataset has no split {', '.join(absent)}.", f"It has {', '.join(splits)}.")
