@@ -16,8 +16,8 @@ from oidata.core.label_map import label_map_text
 from oidata.core.shard_plan import Choices, plan
 from oidata.core.shards import NAME, PREFIXES, without_boxes
 from oidata.core.tables import VALIDATION, Tables
-from oidata.dataset import CONFIG_NAME, SHARDS_NAME
-from oidata.errors import DatasetError, PhotoError
+from oidata.dataset import CONFIG_NAME, INFO_NAME, SHARDS_NAME
+from oidata.errors import DatasetError, PhotoError, UsageError
 from oidata.io import files
 from oidata.io.configs import read_config
 from oidata.io.decode import decode_photos, fingerprints
@@ -176,10 +176,14 @@ def _config(dataset: Dataset, request: Request) -> PipelineConfig | None:
 def _others(plan: Plan, target: Output, beside: Mapping[str, str], delivery: Delivery) -> list[str]:
     """Shards of other names, which a reader might take for some of these: to be removed in the end.
 
-    Raises DatasetError if there are any, or a text that differs, unless they may be overwritten.
+    Raises DatasetError if there are any, or a text that differs, unless they may be overwritten; UsageError for a
+    dataset's own directory, where the copy of a config would replace the dataset's.
     """
-    there = sorted(target.sizes())
-    others = [name for name in there if NAME.fullmatch(name) and name not in plan.size_bytes]
+    there, ours = sorted(target.sizes()), plan.size_bytes
+    if INFO_NAME in there:
+        hint = "Name a directory of their own with --out: a dataset keeps its shards in shards/, and its own config."
+        raise UsageError(f"{target.url} is a dataset, and no place for shards.", hint)
+    others = [name for name in there if NAME.fullmatch(name) and name not in ours]
     differ = [name for name in there if name in beside and _bytes(target, name) != beside[name].encode()]
     if (others or differ) and not delivery.overwrite:
         raise _other_content(target, [*others, *differ])
@@ -211,11 +215,11 @@ class _Run:
     def shards(self) -> tuple[dict[str, ShardFacts], dict[str, ShardFacts]]:
         """The shards that were there already, by name, and those that are written now."""
         sizes = self.plan.size_bytes
-        there = [name for name in self.target.sizes() if name in sizes]
+        there = {name for name in self.target.sizes() if name in sizes}
         found = self._done(find_shard, "shards checked", there)
-        if (others := [name for name in there if name not in found]) and not self.delivery.overwrite:
+        if (others := sorted(there - set(found))) and not self.delivery.overwrite:
             raise _other_content(self.target, others)
-        missing = [name for name in sizes if name not in found]
+        missing = sizes.keys() - found
         self.target.prepare({name: sizes[name] for name in missing})
         if missing:
             self.target.remove(RECORD_NAME)  # which must not speak for other shards, if this run is stopped

@@ -222,6 +222,17 @@ def test_a_text_of_the_users_is_not_replaced_unasked(dataset: Dataset, name: str
     assert (out / name).read_text() != "mine"
 
 
+def test_a_dataset_is_no_place_for_shards(dataset: Dataset, stripped: Path) -> None:
+    """A dataset's own directory is refused as output, even to overwrite: its pipeline.config would be replaced."""
+    dataset.write_config("mine")
+    before = {path.name for path in dataset.path.iterdir()}
+    request = Request(3, config="ssd_mobilenet_v2_coco")
+    with pytest.raises(UsageError, match="is a dataset, and no place for shards"):
+        shard(Dataset.open(stripped), request, Delivery(dataset.path, overwrite=True, num_workers=1))
+    assert {path.name for path in dataset.path.iterdir()} == before
+    assert dataset.config_path.read_text() == "mine"
+
+
 def test_the_config_names_the_shards(dataset: Dataset) -> None:
     """The copy of the config has the shards' patterns, the label map and the number of classes, and matches files."""
     shard(dataset, Request(3, config="ssd_mobilenet_v2_coco"), ONE)
