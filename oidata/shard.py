@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import count
@@ -162,9 +163,14 @@ def _beside(dataset: Dataset, plan: Plan, request: Request, target: Output) -> d
         config,
         num_classes=len(plan.classes.labels),
         label_map_path=f"{target.url}/{LABEL_MAP_NAME}",
-        input_paths={PREFIXES[split.split]: f"{target.url}/{split.pattern}" for split in plan.splits},
+        input_paths={PREFIXES[split.split]: f"{_literal(target.url)}/{split.pattern}" for split in plan.splits},
     )
     return {**label_map, CONFIG_NAME: text}
+
+
+def _literal(path: str) -> str:
+    """A pattern that matches `path` alone: an input_path is one (tf.io.gfile.glob), a label_map_path is not."""
+    return re.sub(r"([*?\[\\])", r"\\\1", path)
 
 
 def _config(dataset: Dataset, request: Request) -> PipelineConfig | None:

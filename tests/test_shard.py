@@ -23,6 +23,7 @@ from oidata.dataset import Dataset
 from oidata.errors import DatasetError, PhotoError, RecordError, UsageError
 from oidata.fetch import Request as FetchRequest
 from oidata.fetch import fetch
+from oidata.io.configs import read_config
 from oidata.io.tfrecord import read_records
 from oidata.report.shard_report import ShardReport
 from oidata.shard import Delivery, Request, shard
@@ -244,6 +245,18 @@ def test_the_config_names_the_shards(dataset: Dataset) -> None:
         pattern = f"{prefix}.record-?????-of-00003"
         assert f'"{out}/{pattern}"' in text
         assert len(list(out.glob(pattern))) == 3
+
+
+def test_the_config_names_the_shards_of_any_directory(dataset: Dataset, tmp_path: Path) -> None:
+    """What is special in a pattern matches itself in a directory's name: TensorFlow finds the shards by input_path."""
+    import tensorflow as tf
+
+    out = tmp_path / r"a[1]*?\b"
+    shard(dataset, Request(3, config="ssd_mobilenet_v2_coco"), Delivery(out, num_workers=1))
+    config = read_config(out / "pipeline.config").message
+    (pattern,) = config.train_input_reader.tf_record_input_reader.input_path
+    assert len(tf.io.gfile.glob(pattern)) == 3
+    assert config.train_input_reader.label_map_path == str(out / "label_map.pbtxt")
 
 
 def test_a_photo_that_is_gone_stops_before_anything_is_written(dataset: Dataset) -> None:
