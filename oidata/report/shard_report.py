@@ -10,7 +10,7 @@ from oidata.core.admission import REASONS
 from oidata.report.summary import Share, Summary, Table, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from oidata.core.evenness import BalanceFacts, Evenness, Spread
     from oidata.io.shards import ShardFacts
@@ -109,7 +109,7 @@ class ShardReport:
         headline = (
             f"{self.now.out}: {counted(num_shards, 'shard')} ({self.now.num_kept:,} already there),"
             f" {counted(num_examples, 'photo')},"
-            f" {counted(num_boxes, 'box', 'boxes')} of {', '.join(self.classes.values())}"
+            f" {counted(num_boxes, 'box', 'boxes')} of {_listed(self.classes.values())}"
         )
         return Summary(headline, tuple(self._tables()), tuple(self._notes()))
 
@@ -189,14 +189,19 @@ class ShardReport:
 
     def _unavoidable(self, of_split: SplitShards) -> Iterator[str]:
         facts = of_split.balance
-        for name, spread, least in zip(
-            self.classes.values(), facts.balanced.num_boxes, facts.unavoidable_excess, strict=True
-        ):
-            if least and spread.excess <= least:
-                yield (
-                    f"{of_split.split}, {name}: no division is more even, since one photo has many of the boxes, or "
-                    "fewer photos than shards show the class."
-                )
+        of_classes = zip(self.classes.values(), facts.balanced.num_boxes, facts.unavoidable_excess, strict=True)
+        names = [name for name, spread, least in of_classes if least and spread.excess <= least]
+        if names:
+            yield (
+                f"{of_split.split}, {_listed(names)}: no division is more even, since one photo has many of the boxes,"
+                " or fewer photos than shards show the class."
+            )
+
+
+def _listed(names: Collection[str]) -> str:
+    """The names, if they are few: a release has 600."""
+    more = len(names) - _MOST_CLASSES
+    return ", ".join(list(names)[:_MOST_CLASSES]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _spreads(ours: Spread, hashed: Spread, indexed: Spread) -> tuple[Any, ...]:
