@@ -337,7 +337,7 @@ def shard_command(
     request = Request(
         num_shards=_num_shards(splits),
         seed=seed,
-        stripped=stripped,
+        stripped=stripped.value,
         drop_leftover=leftover == Leftover.drop_image,
         with_negatives=negatives,
         val_fraction=val_fraction,

@@ -193,16 +193,18 @@ class Dataset:
         files.write_text(directory / AUDIT_REPORT_NAME, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
         files.write_text(directory / "report.html", html)
 
-    def duplicates(self, split: str = "train") -> pd.DataFrame | None:
+    def duplicates(self) -> pd.DataFrame | None:
         """DUPLICATES, as the last audit found them; None where it cannot be relied on, and a new audit is the remedy.
 
-        It can if it is whole, looked at photos of `split`, and was made from IMAGES as they are now.
+        It can if it is whole, looked at the photos of all splits (twins of twins are one group, whichever splits they
+        are in), and was made from IMAGES as they are now.
         """
         directory = self.path / AUDIT_NAME
         try:
             report = json.loads((directory / AUDIT_REPORT_NAME).read_bytes())
             images = sha256_of(self._table_path(IMAGES).read_bytes())
-            if images != report["made_from"]["images.parquet"] or split not in report["splits"] or not report["photos"]:
+            saw_all = bool(report["photos"]) and set(self.info.splits) <= set(report["splits"])
+            if images != report["made_from"]["images.parquet"] or not saw_all:
                 return None
             return self._read(DUPLICATES, directory)
         except (OSError, ValueError, KeyError, TypeError, DatasetError, TableError):

@@ -16,11 +16,11 @@ from oidata.core.filling import filled
 from oidata.core.label_map import label_map_text
 from oidata.core.shard_plan import Choices, plan
 from oidata.core.shards import NAME, PREFIXES, without_boxes
+from oidata.core.statistics import usable
 from oidata.core.tables import VALIDATION, Tables
 from oidata.dataset import CONFIG_NAME, INFO_NAME, SHARDS_NAME
 from oidata.errors import DatasetError, PhotoError, UsageError
-from oidata.io import files
-from oidata.io.configs import read_config
+from oidata.io.configs import REFERENCE_NAMES, read_config
 from oidata.io.decode import decode_photos, fingerprints
 from oidata.io.executor import workers
 from oidata.io.outputs import output
@@ -70,6 +70,11 @@ class Delivery:
     num_workers: int | None = None
     with_tensorflow: bool = False
 
+    def __post_init__(self) -> None:
+        """Raise UsageError for no workers at all."""
+        if self.num_workers is not None and self.num_workers < 1:
+            raise UsageError(f"{self.num_workers} processes write nothing.", "Ask for one or more.")
+
 
 def shard(
     dataset: Dataset, request: Request | None = None, delivery: Delivery | None = None, progress: Progress | None = None
@@ -80,15 +85,16 @@ def shard(
     for a photo that is not there or has changed, ConfigError, ClusterError, SourceError and StorageError.
     """
     request, delivery, progress = request or Request(), delivery or Delivery(), progress or Silence()
-    with files.locked(dataset.path):
-        plan = _plan(dataset, request, progress)
-        out = delivery.out or dataset.path / SHARDS_NAME
-        target = output(out)
+    made_from = dataset.hashes()
+    plan = _plan(dataset, request, progress)
+    out = delivery.out or dataset.path / SHARDS_NAME
+    target = output(out)
+    with target.locked():
         beside = _beside(dataset, plan, request, target)
         others = _others(plan, target, beside, delivery)
         with workers(delivery.scheduler or "", delivery.num_workers, preload=["oidata.io.shards"]) as pool:
             found, written = _Run(plan, request, target, delivery, pool, progress).shards()
-        report = _report(dataset, plan, request, found | written)
+        report = _report(made_from, plan, request, found | written)
         for name, text in {**beside, RECORD_NAME: _json(report.record())}.items():
             target.write_text(name, text)
         for name in others:
@@ -102,7 +108,7 @@ def _plan(dataset: Dataset, request: Request, progress: Progress) -> Plan:
     """Decide which photos go where. Raises DatasetError if a class has no box, PhotoError if a photo is gone."""
     num_shards = request.by_split(dataset.info.splits)
     tables = Tables(_with_paths(dataset), dataset.boxes(), dataset.labels())
-    duplicates = partial(_duplicates, dataset, progress)
+    duplicates = partial(_duplicates, dataset, tables.images, progress)
     planned = plan(tables, dataset.info.classes, num_shards, request, duplicates)
     _check_classes(planned, request)
     for split in planned.splits:
@@ -110,12 +116,13 @@ def _plan(dataset: Dataset, request: Request, progress: Progress) -> Plan:
     return planned
 
 
-def _duplicates(dataset: Dataset, progress: Progress, images: pd.DataFrame) -> pd.DataFrame:
-    """The near duplicates that the last audit found; where there was none of these photos, all are decoded for it."""
+def _duplicates(dataset: Dataset, images: pd.DataFrame, progress: Progress) -> pd.DataFrame:
+    """The near duplicates that the last audit found; if there was none of these photos, all are decoded for it."""
     found = dataset.duplicates()
     if found is not None:
         return found
-    paths = dict(zip(images["image_id"], map(Path, images["path"]), strict=True))
+    there = images[usable(images)]
+    paths = dict(zip(there["image_id"], map(Path, there["path"]), strict=True))
     done = count(1)
     with progress.task("photos decoded", unit="photos") as tell:
         decoded = decode_photos(paths, advance=lambda: tell(next(done), len(paths)))
@@ -174,13 +181,17 @@ def _literal(path: str) -> str:
 
 
 def _config(dataset: Dataset, request: Request) -> PipelineConfig | None:
-    if request.config is not None:
-        return read_config(request.config)
-    return read_config(dataset.config_path) if dataset.config_path.is_file() else None
+    """The config to fill in; a file that is given becomes the dataset's own."""
+    if request.config is None:
+        return read_config(dataset.config_path) if dataset.config_path.is_file() else None
+    config = read_config(request.config)
+    if config.name not in REFERENCE_NAMES:
+        dataset.write_config(config.text)
+    return config
 
 
 def _others(plan: Plan, target: Output, beside: Mapping[str, str], delivery: Delivery) -> list[str]:
-    """Shards of other names, which a reader might take for some of these: to be removed in the end.
+    """Shards of other names, and a config that is none of this run's: to be removed in the end.
 
     Raises DatasetError if there are any, or a text that differs, unless they may be overwritten; UsageError for a
     dataset's own directory, where the copy of a config would replace the dataset's.
@@ -190,6 +201,8 @@ def _others(plan: Plan, target: Output, beside: Mapping[str, str], delivery: Del
         hint = "Name a directory of their own with --out: a dataset keeps its shards in shards/, and its own config."
         raise UsageError(f"{target.url} is a dataset, and no place for shards.", hint)
     others = [name for name in there if NAME.fullmatch(name) and name not in ours]
+    if CONFIG_NAME in there and CONFIG_NAME not in beside:
+        others.append(CONFIG_NAME)  # which may read shards that are no more
     differ = [name for name in there if name in beside and _bytes(target, name) != beside[name].encode()]
     if (others or differ) and not delivery.overwrite:
         raise _other_content(target, [*others, *differ])
@@ -258,7 +271,7 @@ class _Run:
                 )
 
 
-def _report(dataset: Dataset, plan: Plan, request: Request, facts: Mapping[str, ShardFacts]) -> ShardReport:
+def _report(made_from: Mapping[str, str], plan: Plan, request: Request, facts: Mapping[str, ShardFacts]) -> ShardReport:
     splits = (
         SplitShards(
             split.split,
@@ -270,7 +283,7 @@ def _report(dataset: Dataset, plan: Plan, request: Request, facts: Mapping[str, 
     )
     return ShardReport(
         classes=plan.classes.names,
-        made_from={name: sha256 for name, sha256 in dataset.hashes().items() if name != CONFIG_NAME},
+        made_from={name: sha256 for name, sha256 in made_from.items() if name != CONFIG_NAME},
         choices={name: value for name, value in asdict(request).items() if name not in ("num_shards", "config")},
         splits=tuple(splits),
         left_out=plan.left_out,

@@ -24,6 +24,7 @@ from oidata.errors import DatasetError, PhotoError, RecordError, UsageError
 from oidata.fetch import Request as FetchRequest
 from oidata.fetch import fetch
 from oidata.io.configs import read_config
+from oidata.io.outputs import output
 from oidata.io.tfrecord import read_records
 from oidata.report.shard_report import ShardReport
 from oidata.shard import Delivery, Request, shard
@@ -68,8 +69,8 @@ def written_photo(dataset: Dataset) -> tuple[str, str, Path]:
 
 
 def contents(directory: Path) -> dict[str, bytes]:
-    """The files of a directory by name."""
-    return {path.name: path.read_bytes() for path in sorted(directory.iterdir())}
+    """The files of a directory by name, but for its lock."""
+    return {path.name: path.read_bytes() for path in sorted(directory.iterdir()) if path.name != ".lock"}
 
 
 def examples(directory: Path, prefix: str) -> Iterator[Any]:
@@ -234,6 +235,27 @@ def test_a_dataset_is_no_place_for_shards(dataset: Dataset, stripped: Path) -> N
     assert dataset.config_path.read_text() == "mine"
 
 
+def test_two_runs_do_not_mix_their_shards(dataset: Dataset) -> None:
+    """While a run is at work in a directory, another one is refused."""
+    with output(dataset.path / "shards").locked(), pytest.raises(DatasetError, match="Another oidata is at work"):
+        shard(dataset, THREE, ONE)
+
+
+def test_a_config_is_kept_for_the_next_time_and_never_left_stale(dataset: Dataset, tmp_path: Path) -> None:
+    """A config that was given is the dataset's from then on; one that no run fills in is not left beside the shards."""
+    own = tmp_path / "own.config"
+    own.write_text(read_config("ssd_mobilenet_v2_coco").text)
+    shard(dataset, Request(2, config=own), ONE)
+    shard(dataset, Request(3), Delivery(num_workers=1, overwrite=True))
+    path = dataset.path / "shards" / "pipeline.config"
+    assert "train.record-?????-of-00003" in path.read_text()
+    dataset.config_path.unlink()
+    with pytest.raises(DatasetError, match=r"other content: pipeline\.config"):
+        shard(dataset, Request(3), ONE)
+    shard(dataset, Request(3), Delivery(num_workers=1, overwrite=True))
+    assert not path.exists()
+
+
 def test_the_config_names_the_shards(dataset: Dataset) -> None:
     """The copy of the config has the shards' patterns, the label map and the number of classes, and matches files."""
     shard(dataset, Request(3, config="ssd_mobilenet_v2_coco"), ONE)
@@ -313,6 +335,7 @@ def test_a_class_without_boxes_is_refused(dataset: Dataset) -> None:
     "num_shards, message",
     [
         (0, "0 shards cannot hold anything"),
+        (100_000, "100,000 shards have no names of five digits"),
         ({"train": -2}, "-2 shards cannot hold anything"),
         ({"training": 2}, "'training' is no split"),
         ({}, "No split is named"),
@@ -432,7 +455,7 @@ def test_killed_and_run_again(stripped: Path, sharded: tuple[Path, ShardReport],
     """Killed with -9 while it writes, a run leaves whole shards alone; run again, it keeps these and adds the rest."""
     command = [sys.executable, "-m", "oidata", "shard", "-d", str(stripped), "--splits", "3", "--workers", "1"]
     command += ["--out", str(tmp_path / "out")]
-    kept = 0
+    kept = num_killed = 0
     for number in (1, 3, 5):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
         deadline = time.monotonic() + 60
@@ -441,10 +464,11 @@ def test_killed_and_run_again(stripped: Path, sharded: tuple[Path, ShardReport],
             time.sleep(0.001)
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        num_killed += process.wait() == -signal.SIGKILL
         there = {path.name: path.read_bytes() for path in tmp_path.glob("out/[!.]*.record-*")}
         assert there.items() <= contents(sharded[0]).items()
         kept = len(there)
+    assert num_killed
     again = oidata("shard", "-d", str(stripped), "--splits", "3", "--out", "out", cwd=tmp_path)
     assert f"({kept} already there)" in again.stdout
     assert contents(tmp_path / "out") == contents(sharded[0])

@@ -43,7 +43,7 @@ def left_out(
         DROPPED: images["dropped"].notna().to_numpy(),
         NO_BOX: ~is_boxed & ~is_negative,
         NEGATIVE: is_negative & (not with_negatives),
-        LEFTOVER: image_ids.isin(leftover(boxes, stripped)).to_numpy() & drop_leftover,
+        LEFTOVER: image_ids.isin(leftover(boxes, stripped) if drop_leftover else ()).to_numpy(),
     }
     found = np.full(len(images), None, dtype=object)
     for reason, applies in reversed(reasons.items()):

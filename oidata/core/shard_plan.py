@@ -13,7 +13,7 @@ from oidata.core.admission import REASONS, left_out, leftover
 from oidata.core.features import DROP, STRIPPED
 from oidata.core.resplit import groups_of, held_out
 from oidata.core.selection import splits_of
-from oidata.core.shards import SplitPlan
+from oidata.core.shards import SplitPlan, photos_of
 from oidata.core.tables import TRAIN, VALIDATION
 from oidata.errors import UsageError
 
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 DEFAULT_NUM_SHARDS: Final = 10
 
-FindDuplicates: TypeAlias = Callable[[pd.DataFrame], pd.DataFrame]
-"""DUPLICATES among rows of IMAGES."""
+MAX_SHARDS: Final = 99_999  # what five digits hold, as TFOD names shards
+
+FindDuplicates: TypeAlias = Callable[[], pd.DataFrame]
+"""Gives DUPLICATES, among the photos of all splits."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Choices:
         numbers = self.num_shards.values() if isinstance(self.num_shards, Mapping) else [self.num_shards]
         if (fewest := min(numbers, default=1)) < 1:
             raise UsageError(f"{fewest} shards cannot hold anything.", "Ask for one or more.")
+        if (most := max(numbers, default=1)) > MAX_SHARDS:
+            raise UsageError(f"{most:,} shards have no names of five digits.", f"Ask for {MAX_SHARDS:,} at most.")
 
     def by_split(self, splits: Sequence[str]) -> dict[str, int]:
         """The number of shards of each split that is to have any, of those of a dataset. Raises UsageError."""
@@ -121,12 +125,9 @@ def _moved(tables: Tables, classes: LabelMap, choices: Choices, duplicates: Find
     """The rows of the train images that become validation: of classes that no validation photo shows."""
     if choices.val_fraction is None:
         return tables.images.index[:0]
-    validation, train = (
-        SplitPlan.of(split, tables, classes, num_shards=1, stripped=choices.stripped).photos
-        for split in (VALIDATION, TRAIN)
-    )
+    validation, train = (photos_of(split, tables, classes, choices.stripped) for split in (VALIDATION, TRAIN))
     needed = ~np.isin(np.arange(len(classes.labels)), validation.box_class)
     images = tables.images[tables.images["split"] == TRAIN]
-    groups = groups_of(images["image_id"], duplicates(images)) if needed.any() else np.arange(len(images))
+    groups = groups_of(images["image_id"], duplicates()) if needed.any() else np.arange(len(images))
     found = held_out(train, groups, choices.val_fraction, choices.seed, needed=needed)
     return images.index[found.is_held_out]

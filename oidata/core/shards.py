@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from oidata.core.labels import LabelMap
 
 PREFIXES: Final = {"train": "train", "validation": "val", "test": "test"}
-NAME: Final = re.compile(rf"({'|'.join(PREFIXES.values())})\.record-\d{{5,}}-of-\d{{5,}}")
+NAME: Final = re.compile(rf"({'|'.join(PREFIXES.values())})\.record-\d{{5}}-of-\d{{5}}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +48,7 @@ class SplitPlan:
         """Divide the photos of `split` among `tables.images`, evenly by the boxes that train (`core.balance`)."""
         images = tables.images[tables.images["split"] == split].reset_index(drop=True)
         boxes, labels = (_rows_of(images, rows) for rows in (tables.boxes, tables.labels))
-        trains = is_written(boxes, KEEP if stripped == KEEP else DROP)
-        photos = Photos.of(images, boxes[trains], classes)
+        photos = photos_of(split, tables, classes, stripped)
         shards = assign(photos, num_shards, seed)
         return cls(split, Tables(images, boxes, labels), photos, shards, num_shards, seed)
 
@@ -61,7 +60,7 @@ class SplitPlan:
     @property
     def pattern(self) -> str:
         """What matches all names, for an input_path: `train.record-?????-of-00010`."""
-        return f"{self._prefix}{'?' * len(f'{self.num_shards - 1:05}')}{self._suffix}"
+        return f"{self._prefix}?????{self._suffix}"
 
     @property
     def size_bytes(self) -> dict[str, int]:
@@ -92,6 +91,13 @@ class SplitPlan:
     @property
     def _suffix(self) -> str:
         return f"-of-{self.num_shards:05}"
+
+
+def photos_of(split: str, tables: Tables, classes: LabelMap, stripped: str = DROP) -> Photos:
+    """The photos of `split` among `tables.images`, in their order, with the boxes that train."""
+    images = tables.images[tables.images["split"] == split]
+    boxes = _rows_of(images, tables.boxes)
+    return Photos.of(images, boxes[is_written(boxes, KEEP if stripped == KEEP else DROP)], classes)
 
 
 def without_boxes(plan: SplitPlan, classes: LabelMap) -> list[str]:

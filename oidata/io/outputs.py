@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
@@ -49,6 +49,9 @@ class Output(Protocol):
     @property
     def url(self) -> str:
         """As a pipeline.config names it: an absolute path, or s3://bucket/prefix, with no `/` at its end."""
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep other runs of this machine out for the block; DatasetError where one is at work."""
 
     def prepare(self, sizes: Mapping[str, int]) -> None:
         """Raise StorageError if files of these names and about these bytes cannot be written.
@@ -109,6 +112,11 @@ class Directory:
         """Its path."""
         return str(self.path)
 
+    def locked(self) -> AbstractContextManager[None]:
+        """A lock in the directory, which is made for it."""
+        files.check_writable(self.path)
+        return files.locked(self.path)
+
     def prepare(self, sizes: Mapping[str, int]) -> None:
         """Make the directory; raise StorageError if it cannot be written to, or has no space."""
         files.check_writable(self.path)
@@ -166,6 +174,10 @@ class Bucket:
     """
 
     url: str
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Nothing: a bucket has no lock, so that one run at a time is the user's to see to."""
+        return nullcontext()
 
     def prepare(self, sizes: Mapping[str, int]) -> None:
         """Begin an upload and give it up, which takes the permission to write; make sure that one file fits on disk."""
@@ -306,7 +318,8 @@ def _check_space(directory: Path, need_bytes: int) -> None:
 
 
 def _is_whole(path: Path) -> bool:
-    return not (path.name.startswith(".") and path.suffix == files.PARTIAL_SUFFIX) and path.is_file()
+    is_ours = path.name == files.LOCK_NAME or (path.name.startswith(".") and path.suffix == files.PARTIAL_SUFFIX)
+    return not is_ours and path.is_file()
 
 
 def _size_bytes(path: Path) -> int:

@@ -56,8 +56,8 @@ def wait_until(path: Path) -> None:
 
 
 def contents(directory: Path) -> dict[str, bytes]:
-    """The files of a directory by name."""
-    return {path.name: path.read_bytes() for path in sorted(directory.iterdir())}
+    """The files of a directory by name, but for its lock."""
+    return {path.name: path.read_bytes() for path in sorted(directory.iterdir()) if path.name != ".lock"}
 
 
 @pytest.fixture(scope="module")
