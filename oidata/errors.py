@@ -8,6 +8,7 @@ OidataError
 │   └── TransientError      another try may mend it (5xx, 429, reset, stall, short body)
 ├── TableError          a CSV or a table breaks its contract; names file and line
 ├── ConfigError         a pipeline config that cannot be read, or that asks for what cannot be
+├── ModelError          a trained model that cannot be run, or that is no detector
 ├── PhotoError          bytes that are no whole JPEG, or not the bytes that were asked for
 ├── RecordError         a TFRecord file that is damaged, cut short, or not what it should hold
 ├── ClusterError        a scheduler that cannot be reached, or workers that die over a task
@@ -91,6 +92,10 @@ class TableError(OidataError):
 
 class ConfigError(OidataError):
     """A pipeline config that cannot be read, or that asks for what cannot be."""
+
+
+class ModelError(OidataError):
+    """A trained model that cannot be run, or that is no detector."""
 
 
 class PhotoError(OidataError):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from oidata.errors import RecordError
+from oidata.io.quiet import tensorflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,7 +33,7 @@ def decode_records(path: Path, name: str, image_ids: Sequence[str]) -> None:
     `image_ids` are those of its examples, in order. Raises RecordError that names the photo at which TensorFlow stops,
     whose size is not what its example says, or whose objects have more of one feature than of another.
     """
-    tf = _tensorflow()
+    tf = tensorflow()
     decoded = tf.autograph.experimental.do_not_convert(partial(_decoded, tf))
     records = tf.data.TFRecordDataset(str(path)).map(decoded, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     num_read = 0
@@ -69,29 +68,6 @@ def _decoded(tf: Any, record: Any) -> Any:  # noqa: ANN401 - symbolic tensors
 
 def _names(by_kind: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     return ((f"image/{name}", kind) for kind, names in by_kind.items() for name in names.split())
-
-
-def _tensorflow() -> Any:  # noqa: ANN401 - a module without types
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _silence():
-        import tensorflow as tf
-
-        tf.config.set_visible_devices([], "GPU")  # which is for training
-    return tf
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Drop what is written to stderr: TensorFlow looks for a graphics card, and logs that before levels apply."""
-    stderr = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(nowhere)
-        os.close(stderr)
 
 
 def _refused(name: str, image_id: str, reason: str) -> RecordError:
