@@ -69,7 +69,7 @@ def label_maps(config: PipelineConfig) -> dict[str, dict[int, str]]:
 
 def _label_map(path: str) -> dict[int, str]:
     message = StringIntLabelMap()
-    merge(_text(Path(path), "label map"), message, path)
+    merge(read_text(Path(path), "label map"), message, path)
     return {item.id: item.name or item.display_name for item in message.item}
 
 
@@ -95,15 +95,18 @@ def _reference(name: str) -> PipelineConfig:
 
 def _of_file(path: Path) -> PipelineConfig:
     try:
-        text = _text(path, "pipeline.config")
+        text = read_text(path, "pipeline.config")
     except FileNotFoundError:
         hint = f"Give a file, or one of the references {', '.join(REFERENCE_NAMES)}."
         raise ConfigError(f"{path} is neither a file nor a reference config.", hint) from None
     return PipelineConfig.parse(text, str(path))
 
 
-def _text(path: Path, kind: str) -> str:
-    """The text of a small file, which is to be a `kind`. FileNotFoundError is for the caller to tell."""
+def read_text(path: Path, kind: str) -> str:
+    """The text of a small file, which is to be a `kind`. FileNotFoundError is for the caller to tell.
+
+    Raises ConfigError for one that is too large, no text, or that cannot be read.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)

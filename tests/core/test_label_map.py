@@ -1,5 +1,6 @@
 """Laws of label maps; protobuf is the oracle."""
 
+import re
 from typing import Any
 
 import pytest
@@ -7,8 +8,9 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, te
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oidata.core.label_map import label_map_text
+from oidata.core.label_map import label_map_text, mids_of_lines, mids_of_pbtxt
 from oidata.core.labels import Label, LabelMap
+from oidata.errors import ConfigError
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +49,72 @@ def test_the_label_map_by_example() -> None:
         'item {\n  name: "/m/09k_b"\n  id: 1\n  display_name: "Lemon"\n}\n'
         'item {\n  name: "/m/01nkt"\n  id: 2\n  display_name: "Cheese"\n}\n'
     )
+
+
+RELEASE = LabelMap((Label("/m/09k_b", "Lemon"), Label("/m/01nkt", "Cheese"), Label("/m/01", "Coffee cup")))
+
+
+def test_a_label_map_reads_back() -> None:
+    """What is written for a dataset names the same classes by the same ids."""
+    read = mids_of_pbtxt(label_map_text(RELEASE), "label_map.pbtxt", RELEASE)
+    assert read == dict(enumerate(RELEASE.mids, start=1))
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        'name: "/m/01nkt"',
+        'name: "Cheese"',
+        'name: "cheese" display_name: "Brie"',
+        'name: "cls_7" display_name: "Cheese"',
+        'display_name: "/m/01nkt"',
+    ],
+)
+def test_a_class_is_named_by_its_mid_or_its_display_name(item: str) -> None:
+    """Either may stand in either field; a name that is of the release comes before a display name."""
+    assert mids_of_pbtxt(f"item {{ id: 7 {item} }}", "map", RELEASE) == {7: "/m/01nkt"}
+
+
+def test_the_background_may_be_named() -> None:
+    """An item with the id 0 and the name that TFOD gives the background is no class."""
+    text = 'item { id: 0 name: "background" } item { id: 1 name: "Lemon" }'
+    assert mids_of_pbtxt(text, "map", RELEASE) == {1: "/m/09k_b"}
+
+
+@pytest.mark.parametrize("background", ["???", "background", "Background", ""])
+def test_lines_count_from_0_which_is_background(background: str) -> None:
+    """The class in the second line has the id 1; gaps are no classes, and keep their numbers."""
+    text = f"{background}\r\nLemon\r\n???\r\nCoffee cup\r\n\r\n"
+    assert mids_of_lines(text, "labelmap.txt", RELEASE) == {1: "/m/09k_b", 3: "/m/01"}
+
+
+@pytest.mark.parametrize(
+    "text, fault",
+    [
+        ("Lemon\nCheese\n", "map begins with 'Lemon'"),
+        ("???\nLemon\nChese\n", "map, class 2: 'Chese' is no class of this release. Did you mean Cheese?"),
+        ("???\n", "map names no class"),
+        ("", "map names no class"),
+    ],
+)
+def test_lines_that_do_not_fit_are_refused(text: str, fault: str) -> None:
+    """No background, a class of another release, and no class at all raise ConfigError that says so."""
+    with pytest.raises(ConfigError, match=re.escape(fault)):
+        mids_of_lines(text, "map", RELEASE)
+
+
+@pytest.mark.parametrize(
+    "text, fault",
+    [
+        ('item { id: 1 name: "Lemon" } item { id: 1 name: "Cheese" }', "map has the id 1 twice"),
+        ('item { id: 0 name: "Lemon" }', "map has the id 0"),
+        ("item { id: 1 }", "map does not name the class 1"),
+        ('item { id: 1 name: "x1" display_name: "Lemons" }', "'Lemons' is no class of this release"),
+        ("", "map names no class"),
+        ("classes: 3", "map"),
+    ],
+)
+def test_a_label_map_that_does_not_fit_is_refused(text: str, fault: str) -> None:
+    """Ids that are no ids, classes of another release or without a name raise ConfigError that says so."""
+    with pytest.raises(ConfigError, match=re.escape(fault)):
+        mids_of_pbtxt(text, "map", RELEASE)

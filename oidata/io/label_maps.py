@@ -1,0 +1,27 @@
+"""Label maps of trained models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oidata.core.label_map import mids_of_lines, mids_of_pbtxt
+from oidata.errors import ConfigError
+from oidata.io.configs import read_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from oidata.core.labels import LabelMap
+
+
+def read_label_map(path: Path, release: LabelMap) -> dict[int, str]:
+    """The MID of each class id of a model, from its label map: .txt is one class a line, anything else .pbtxt.
+
+    For both see `oidata.core.label_map`. Raises ConfigError if there is none at `path`, and for one that does not fit.
+    """
+    try:
+        text = read_text(path, "label map")
+    except FileNotFoundError:
+        raise ConfigError(f"There is no label map at {path}.", "Give label_map.pbtxt, or a .txt.") from None
+    read = mids_of_lines if path.suffix == ".txt" else mids_of_pbtxt
+    return read(text, str(path), release)
