@@ -72,11 +72,14 @@ def saved_model(directory: Path, input_type: str = "image_tensor") -> None:
     }
 
     class Exported(tf.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.weight = tf.Variable(1.0)
+
         @tf.function(input_signature=[specs[input_type]])  # type: ignore[untyped-decorator]
         def __call__(self, input_tensor: Any) -> Any:
             if input_type == "encoded_image_string_tensor":
                 input_tensor = tf.map_fn(lambda data: tf.image.decode_image(data, 3), input_tensor, tf.uint8)
-            return _found(tf, input_tensor)
+            return {name: value * self.weight for name, value in _found(tf, input_tensor).items()}
 
     module = Exported()
     tf.saved_model.save(module, str(directory), signatures=module.__call__.get_concrete_function())
