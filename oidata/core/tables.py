@@ -53,7 +53,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """A table: its name, its columns in order, and the columns that together identify a row."""
+    """A table: its name, its columns in order, and the columns that together identify a row, if any do."""
 
     name: str
     columns: tuple[Column, ...]
@@ -147,6 +147,19 @@ AUDIT_BOXES = Schema(
     key=("box_id",),
 )
 
+# What a detector found. The score is its own, never Open Images' Confidence. No column identifies a row: the same box
+# can be found twice, and the second is a false positive. Ids of photos may be another tool's; the unknown are counted.
+DETECTIONS = Schema(
+    "detections",
+    (
+        Column("image_id", "str"),
+        Column("mid", "str"),
+        Column("score", "float32"),
+        *(Column(name, "float32") for name in COORDINATES),
+    ),
+    key=(),
+)
+
 
 def check(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """Return `frame` if it is as `schema` declares; else raise one TableError that lists all faults."""
@@ -169,6 +182,6 @@ def _faults(frame: pd.DataFrame, schema: Schema) -> Iterator[str]:
         if column.name not in missing:
             yield from column.faults(frame[column.name])
     key = list(schema.key)
-    if not set(key) & set(missing) and (repeated := frame.duplicated(key)).any():
+    if key and not set(key) & set(missing) and (repeated := frame.duplicated(key)).any():
         first = frame.loc[repeated, key].iloc[0].tolist()
         yield f"two rows for {', '.join(map(str, first))}"
