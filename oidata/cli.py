@@ -284,7 +284,9 @@ def shard_command(
         str | None,
         typer.Option(metavar="DIR|URL", help="Where they go, s3:// and gs:// too.  [default: shards/ in the dataset]"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Decides which photo goes where, and the order in a shard.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Decides the order in a shard, and between divisions that are equally even.")
+    ] = 0,
     stripped: Annotated[
         Stripped,
         typer.Option(
@@ -294,7 +296,8 @@ def shard_command(
         ),
     ] = Stripped.drop,
     leftover: Annotated[
-        Leftover, typer.Option(help="Photos on which an object stays visible without its box, beside other boxes.")
+        Leftover,
+        typer.Option(help="drop-image: leave out photos that show an object without its box, beside other boxes."),
     ] = Leftover.keep,
     negatives: Annotated[
         bool, typer.Option(help="Photos that are verified to lack a class, as examples without boxes.")
@@ -319,10 +322,17 @@ def shard_command(
         Verifier | None,
         typer.Option(metavar="tensorflow", help="Have TensorFlow parse every example and decode its photo, too."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace other shards that are there.")] = False,
-    workers: Annotated[int | None, typer.Option(min=1, metavar="N", help="Processes.  [default: one per core]")] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace shards, label map and config that are there; other files stay.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Processes on this machine.  [default: one per core]")
+    ] = None,
     scheduler: Annotated[
-        str | None, typer.Option(metavar="tcp://HOST:8786", help="Work on a Dask cluster that sees the same files.")
+        str | None,
+        typer.Option(
+            metavar="tcp://HOST:8786", help="Work on a Dask cluster, whose workers have oidata and see the same files."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -85,12 +85,11 @@ def shard(
     for a photo that is not there or has changed, ConfigError, ClusterError, SourceError and StorageError.
     """
     request, delivery, progress = request or Request(), delivery or Delivery(), progress or Silence()
-    made_from = dataset.hashes()
-    plan = _plan(dataset, request, progress)
     out = delivery.out or dataset.path / SHARDS_NAME
-    target = output(out)
+    target, config, made_from = output(out), _config(dataset, request), dataset.hashes()
+    plan = _plan(dataset, request, progress)
     with target.locked():
-        beside = _beside(dataset, plan, request, target)
+        beside = _beside(plan, config, target)
         others = _others(plan, target, beside, delivery)
         with workers(delivery.scheduler or "", delivery.num_workers, preload=["oidata.io.shards"]) as pool:
             found, written = _Run(plan, request, target, delivery, pool, progress).shards()
@@ -160,10 +159,9 @@ def _check_photos(images: pd.DataFrame) -> None:
             raise PhotoError(f"{path} {wrong}.", "Run the same oidata fetch again.")
 
 
-def _beside(dataset: Dataset, plan: Plan, request: Request, target: Output) -> dict[str, str]:
+def _beside(plan: Plan, config: PipelineConfig | None, target: Output) -> dict[str, str]:
     """The texts that lie beside the shards, by name: the label map, and the config filled in, if there is one."""
     label_map = {LABEL_MAP_NAME: label_map_text(plan.classes)}
-    config = _config(dataset, request)
     if config is None:
         return label_map
     text = filled(
@@ -204,6 +202,9 @@ def _others(plan: Plan, target: Output, beside: Mapping[str, str], delivery: Del
     if CONFIG_NAME in there and CONFIG_NAME not in beside:
         others.append(CONFIG_NAME)  # which may read shards that are no more
     differ = [name for name in there if name in beside and _bytes(target, name) != beside[name].encode()]
+    if CONFIG_NAME in (*others, *differ) and RECORD_NAME not in there:
+        message = f"{target.url}/{CONFIG_NAME} may be yours: there is no {RECORD_NAME} that it came with."
+        raise DatasetError(message, "Move it away, or name another place with --out.")
     if (others or differ) and not delivery.overwrite:
         raise _other_content(target, [*others, *differ])
     return others

@@ -210,29 +210,27 @@ def test_shards_of_another_number_are_not_left_beside(dataset: Dataset, sharded:
     assert contents(dataset.path / "shards") == {**contents(sharded[0]), "notes.txt": b"mine"}
 
 
-@pytest.mark.parametrize("name", ["label_map.pbtxt", "pipeline.config"])
-def test_a_text_of_the_users_is_not_replaced_unasked(dataset: Dataset, name: str) -> None:
-    """A label map or config that was changed by hand is refused before any shard is written."""
+def test_a_text_of_the_users_is_not_replaced_unasked(dataset: Dataset) -> None:
+    """A label map that was changed by hand is refused before any shard is written, and replaced if asked for."""
     out = dataset.path / "shards"
     out.mkdir()
-    (out / name).write_text("mine")
-    request = Request(3, config="ssd_mobilenet_v2_coco")
-    with pytest.raises(DatasetError, match=f"other content: {name}"):
-        shard(dataset, request, ONE)
-    assert contents(out) == {name: b"mine"}
-    shard(dataset, request, Delivery(num_workers=1, overwrite=True))
-    assert (out / name).read_text() != "mine"
+    (out / "label_map.pbtxt").write_text("mine")
+    with pytest.raises(DatasetError, match=r"other content: label_map\.pbtxt"):
+        shard(dataset, THREE, ONE)
+    assert contents(out) == {"label_map.pbtxt": b"mine"}
+    shard(dataset, THREE, Delivery(num_workers=1, overwrite=True))
+    assert (out / "label_map.pbtxt").read_text() != "mine"
 
 
-def test_a_dataset_is_no_place_for_shards(dataset: Dataset, stripped: Path) -> None:
-    """A dataset's own directory is refused as output, even to overwrite: its pipeline.config would be replaced."""
-    dataset.write_config("mine")
-    before = {path.name for path in dataset.path.iterdir()}
-    request = Request(3, config="ssd_mobilenet_v2_coco")
-    with pytest.raises(UsageError, match="is a dataset, and no place for shards"):
-        shard(Dataset.open(stripped), request, Delivery(dataset.path, overwrite=True, num_workers=1))
-    assert {path.name for path in dataset.path.iterdir()} == before
-    assert dataset.config_path.read_text() == "mine"
+@pytest.mark.parametrize("config", [None, "ssd_mobilenet_v2_coco"])
+def test_a_config_of_the_users_is_never_replaced(dataset: Dataset, config: str | None) -> None:
+    """A pipeline.config with no shards.json beside it may be the user's own: it stays, --overwrite or not."""
+    out = dataset.path / "shards"
+    out.mkdir()
+    (out / "pipeline.config").write_text("mine")
+    with pytest.raises(DatasetError, match=r"pipeline\.config may be yours"):
+        shard(dataset, Request(3, config=config), Delivery(num_workers=1, overwrite=True))
+    assert contents(out) == {"pipeline.config": b"mine"}
 
 
 def test_two_runs_do_not_mix_their_shards(dataset: Dataset) -> None:

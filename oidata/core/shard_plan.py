@@ -70,7 +70,8 @@ class Choices:
             raise UsageError("validation and val are one split.", "Give it one number.")
         chosen = splits_of(numbers)
         if absent := [split for split in chosen if split not in there]:
-            raise UsageError(f"The dataset has no split {', '.join(absent)}.", f"It has {', '.join(splits)}.")
+            hint = " Or take validation out of train: --val-fraction 0.1." if VALIDATION in absent else ""
+            raise UsageError(f"The dataset has no split {', '.join(absent)}.", f"It has {', '.join(splits)}.{hint}")
         return {split: numbers[split] for split in chosen}
 
 

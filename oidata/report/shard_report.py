@@ -152,7 +152,7 @@ class ShardReport:
         else:
             yield (of_split.split, "boxes, worst class", *_spreads(*map(_worst, three)))
         mean, *others = _spreads(*(evenness.size_bytes for evenness in three))
-        yield (of_split.split, "bytes", round(mean), *others)
+        yield (of_split.split, "photo bytes", round(mean), *others)
 
     def _left_out_table(self) -> Table:
         rows = (
@@ -173,9 +173,9 @@ class ShardReport:
             yield self._on_moved()
         if self.num_leftover:
             yield (
-                f"On {counted(self.num_leftover, 'photo')} of these an object stays to see without its box, and a"
-                " detector learns it as background: --leftover drop-image leaves them out, --stripped ignore gives"
-                " weight 0."
+                f"{counted(self.num_leftover, 'photo')} of those written show an object whose box is not, and a"
+                " detector learns it as background. --leftover drop-image leaves these photos out, --stripped ignore"
+                " keeps stripped boxes with weight 0."
             )
         if self.now.has_config:
             yield f"{self.now.out}/pipeline.config is your config with these shards, this label map and num_classes."
