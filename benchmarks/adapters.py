@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,12 @@ IMAGE_COLUMNS = (
     "Rotation",
 )
 LABEL_COLUMNS = ("ImageID", "LabelName", "Confidence")
+
+# What the evaluation is measured on. Open Images has 8.3 boxes on a photo.
+NUM_CLASSES = 2
+TRUTH_PER_PHOTO = 8
+SIZE_PX = (1024, 768)
+SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 
 def read_bytes(path: str) -> int:
@@ -399,6 +405,118 @@ def _photos_to_divide(number: int, num_classes: int) -> Any:  # noqa: ANN401 - i
     return Photos(ids, sizes, np.repeat(photo, num_boxes), np.repeat(label, num_boxes), num_classes)
 
 
+def pycocotools_bbox(photos: str, detections: str) -> str:
+    """Evaluate and accumulate boxes as pycocotools does, its indices made before; the result is seconds, and AP."""
+    import numpy as np
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    truth, found = _drawn_detections(int(photos), int(detections))
+    dataset = {
+        "images": [{"id": photo} for photo in range(int(photos))],
+        "categories": [{"id": label} for label in range(NUM_CLASSES)],
+        "annotations": [
+            {"id": at, "image_id": photo, "category_id": label, "bbox": box, "area": box[2] * box[3], "iscrowd": 0}
+            for at, (photo, label, box) in enumerate(_coco_rows(truth), 1)
+        ],
+    }
+    with redirect_stdout(None):
+        coco = COCO()
+        coco.dataset = dataset
+        coco.createIndex()
+        results = [
+            {"image_id": photo, "category_id": label, "bbox": box, "score": score}
+            for (photo, label, box), score in zip(_coco_rows(found), found["score"].tolist(), strict=True)
+        ]
+        evaluation = COCOeval(coco, coco.loadRes(results), "bbox")
+        start_s = time.perf_counter()
+        evaluation.evaluate()
+        evaluation.accumulate()
+        took_s = time.perf_counter() - start_s
+    precision = evaluation.eval["precision"][..., 0, -1]
+    return f"{took_s:.3f} s; AP {np.mean(precision):.6f}"
+
+
+def oidata_open_images_ap(photos: str, detections: str) -> str:
+    """Score the tables of a dataset by both rules of Open Images; the result is seconds, and the two mean APs."""
+    from oidata.core.evaluation_set import evaluation_set
+    from oidata.core.open_images_ap import CHALLENGE, V2, open_images_ap
+
+    tables, found, cells = _detection_tables(int(photos), int(detections))
+    start_s = time.perf_counter()
+    scored = evaluation_set(tables, found, cells)
+    means = [open_images_ap(scored, rules).mean_average_precision for rules in (V2, CHALLENGE)]
+    return f"{time.perf_counter() - start_s:.3f} s; mean AP {means[0]:.6f}, {means[1]:.6f}"
+
+
+def oidata_coco_ap(photos: str, detections: str) -> str:
+    """Score the tables of a dataset by COCO's rules; the result is seconds, and AP."""
+    from oidata.core.coco_ap import coco_ap
+    from oidata.core.evaluation_set import evaluation_set
+
+    tables, found, cells = _detection_tables(int(photos), int(detections))
+    start_s = time.perf_counter()
+    summary = coco_ap(evaluation_set(tables, found, cells), groups_are_crowds=True).summary
+    return f"{time.perf_counter() - start_s:.3f} s; AP {summary.ap:.6f}"
+
+
+def _drawn_detections(num_photos: int, per_photo: int) -> tuple[Any, Any]:
+    """Frames of ground truth, about as many boxes as in Open Images, and of detections, a tenth of them near a box."""
+    import numpy as np
+    import pandas as pd
+
+    random = np.random.default_rng(0)
+
+    def drawn(photo: Any) -> Any:  # noqa: ANN401 - an array, and numpy is imported by the jobs alone
+        low = random.random((len(photo), 2)) * 0.7
+        corners = np.hstack([low, low + np.exp(random.normal(-2, 0.8, (len(photo), 2)))])
+        frame = pd.DataFrame(corners.astype(np.float32), columns=list(SIDES))
+        return frame.assign(photo=photo, label=random.integers(0, NUM_CLASSES, len(photo)))
+
+    truth = drawn(np.repeat(np.arange(num_photos), 1 + random.poisson(TRUTH_PER_PHOTO - 1, num_photos)))
+    found = drawn(np.repeat(np.arange(num_photos), per_photo))
+    # A tenth of the detections move to a box of their photo; what they are off by decides whether they find it.
+    some = np.flatnonzero(random.random(len(found)) < 0.1)  # noqa: PLR2004
+    of_photo = truth.groupby("photo").indices
+    near = truth.iloc[[random.choice(of_photo[photo]) for photo in found["photo"].iloc[some]]]
+    off = random.normal(0, 0.01, (len(some), 4)).astype(np.float32)
+    found.iloc[some, :4] = np.sort((near[list(SIDES)].to_numpy() + off).reshape(-1, 2, 2), axis=1).reshape(-1, 4)
+    found.iloc[some, 5] = near["label"].to_numpy()
+    return truth, found.assign(score=random.random(len(found)).astype(np.float32))
+
+
+def _coco_rows(rows: Any) -> Iterator[tuple[int, int, list[float]]]:  # noqa: ANN401 - a frame
+    import numpy as np
+
+    sides = rows[list(SIDES)].to_numpy(np.float64) * [*SIZE_PX, *SIZE_PX]
+    xywh = np.hstack([sides[:, :2], sides[:, 2:] - sides[:, :2]])
+    return zip(rows["photo"].tolist(), rows["label"].tolist(), xywh.tolist(), strict=True)
+
+
+def _detection_tables(num_photos: int, per_photo: int) -> tuple[Any, Any, Any]:
+    """The drawn boxes as tables of a dataset, and its cells."""
+    import pandas as pd
+
+    from oidata.core.labels import Label, LabelMap
+    from oidata.core.statistics import Cells
+    from oidata.core.tables import BOXES, DETECTIONS, FLAGS, IMAGES, LABELS, Tables
+
+    truth, found = _drawn_detections(num_photos, per_photo)
+    classes = LabelMap(tuple(Label(f"/m/{label}", f"Class {label}") for label in range(NUM_CLASSES)))
+    ids, mids = pd.Series([f"{photo:016x}" for photo in range(num_photos)]), pd.Series(classes.mids)
+
+    def placed(rows: Any) -> Any:  # noqa: ANN401 - a frame
+        return rows.assign(image_id=ids[rows["photo"]].to_numpy(), mid=mids[rows["label"]].to_numpy())
+
+    width_px, height_px = SIZE_PX
+    images = pd.DataFrame({"image_id": ids, "split": "test", "status": "ok", "width_px": width_px})
+    images = images.assign(height_px=height_px).reindex(columns=[column.name for column in IMAGES.columns])
+    boxes = placed(truth).assign(source="xclick", stripped=None, **dict.fromkeys(FLAGS, 0))
+    boxes = boxes.assign(box_id=boxes["image_id"] + "-" + boxes.index.astype(str), mid_original=boxes["mid"])
+    tables = Tables(IMAGES.conform(images), BOXES.conform(boxes), LABELS.empty())
+    return tables, DETECTIONS.conform(placed(found)), Cells(classes, ("test",))
+
+
 def tensorflow_records(directory: str, work: str) -> int:
     """Write each photo of a dataset as a record, as it is, with TensorFlow's writer; count the photos' bytes."""
     import tensorflow as tf
@@ -515,6 +633,9 @@ JOBS: dict[str, Callable[..., object]] = {
         dense_ious,
         copied_targets,
         divide_photos,
+        pycocotools_bbox,
+        oidata_open_images_ap,
+        oidata_coco_ap,
         tensorflow_records,
         tensorflow_script,
         copied_photos,

@@ -1,0 +1,25 @@
+"""Score detections by the rules of Open Images, against pycocotools' own evaluation of the same boxes."""
+
+from harness import Command, Quantity, measure, options, script, table
+
+SECONDS = Quantity("score s", lambda run: float(run.output.split()[0]), ".2f")
+
+
+def main() -> None:
+    """Print one table; its last column begins with the seconds, without imports and drawing, and goes on with AP."""
+    parser = options(__doc__, runs=3)
+    parser.add_argument("--photos", type=int, default=5_000, help="photos (%(default)s)")
+    parser.add_argument("--detections", type=int, default=100, help="detections on each photo (%(default)s)")
+    asked = parser.parse_args()
+    jobs = {
+        "pycocotools, evaluate and accumulate": "pycocotools_bbox",
+        "oidata, Open Images V2 and Challenge": "oidata_open_images_ap",
+        "oidata, COCO": "oidata_coco_ap",
+    }
+    commands = [Command(name, script("adapters.py", job, asked.photos, asked.detections)) for name, job in jobs.items()]
+    title = f"{asked.photos:,} photos with {asked.detections} detections of two classes on each"
+    print(table(title, measure(commands, asked.runs), SECONDS), flush=True)
+
+
+if __name__ == "__main__":
+    main()
