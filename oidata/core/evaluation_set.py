@@ -101,7 +101,7 @@ def evaluation_set(
     images = tables.images
     photos = images[usable(images) & images["split"].isin(cells.splits)].reset_index(drop=True)
     truth = _truth(tables.boxes, _keys(tables.boxes, photos, cells), count_stripped=count_stripped)
-    if truth.is_ignored.all():
+    if truth.is_ignored.all():  # or there is none
         raise _no_ground_truth(cells, len(truth))
     fault = faults(detections, images, photos, cells)
     left_out = LeftOut.of(fault)
