@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from oidata.core.detections import LeftOut, check_detections, faults
-from oidata.core.statistics import places, usable
+from oidata.core.statistics import photo_class_keys, usable
 from oidata.core.tables import COORDINATES, Tables
 from oidata.errors import DatasetError, TableError
 
@@ -100,28 +100,22 @@ def evaluation_set(
     check_detections(detections)
     images = tables.images
     photos = images[usable(images) & images["split"].isin(cells.splits)].reset_index(drop=True)
-    truth = _truth(tables.boxes, _keys(tables.boxes, photos, cells), count_stripped=count_stripped)
+    truth = _truth(tables.boxes, photo_class_keys(tables.boxes, photos, cells), count_stripped=count_stripped)
     if truth.is_ignored.all():  # or there is none
         raise _no_ground_truth(cells, len(truth))
     fault = faults(detections, images, photos, cells)
     left_out = LeftOut.of(fault)
     if len(detections) and (fault >= 0).all():
         raise _nothing_to_score(left_out)
-    verified = _keys(tables.labels, photos, cells)
+    verified = photo_class_keys(tables.labels, photos, cells)
     return EvaluationSet(
         photos=photos,
         classes=cells.classes,
         truth=truth,
-        detected=_detected(detections, np.where(fault < 0, _keys(detections, photos, cells), -1)),
+        detected=_detected(detections, np.where(fault < 0, photo_class_keys(detections, photos, cells), -1)),
         verified=np.unique(verified[verified >= 0]),
         left_out=left_out,
     )
-
-
-def _keys(rows: pd.DataFrame, photos: pd.DataFrame, cells: Cells) -> NDArray[np.intp]:
-    """The key of each row, -1 where its photo or class is not to be scored."""
-    photo, label = places(rows["image_id"], photos["image_id"]), cells.class_codes(rows)
-    return np.where((photo < 0) | (label < 0), -1, photo * len(cells.classes.labels) + label)
 
 
 def _truth(boxes: pd.DataFrame, key: NDArray[np.intp], *, count_stripped: bool) -> Truth:

@@ -47,6 +47,15 @@ class Cells:
         return places(frame["mid"], self.classes.mids)
 
 
+def photo_class_keys(rows: pd.DataFrame, photos: pd.DataFrame, cells: Cells) -> np.ndarray:
+    """The key of each row, photo · num_classes + class, from 0; -1 where either is not asked for: int64, shape (N,).
+
+    The photo is the place of the row's `image_id` among `photos`, the class that of its `mid` among the classes.
+    """
+    photo, label = places(rows["image_id"], photos["image_id"]), cells.class_codes(rows)
+    return np.where((photo < 0) | (label < 0), -1, photo * len(cells.classes.labels) + label)
+
+
 def placed(images: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
     """BOXES with what IMAGES says of their photos: split, is_usable, width_px, height_px (null where unknown).
 

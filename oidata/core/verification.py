@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from oidata.core.statistics import counts, places, usable
+from oidata.core.statistics import counts, photo_class_keys, usable
 
 if TYPE_CHECKING:
     from oidata.core.statistics import Cells
@@ -140,16 +140,10 @@ def sightings(images: pd.DataFrame, boxes: pd.DataFrame, labels: pd.DataFrame, c
     """Gather what IMAGES, BOXES and LABELS say about the classes on the usable photos of the splits."""
     photos = images.loc[usable(images) & images["split"].isin(cells.splits), ["image_id", "split"]]
     photos = photos.reset_index(drop=True)
-    boxed, verified = (_keys(rows, photos, cells) for rows in (boxes, labels))
+    boxed, verified = (photo_class_keys(rows, photos, cells) for rows in (boxes, labels))
     is_kept, is_present = boxes["stripped"].isna().to_numpy(), labels["is_present"].to_numpy()
     shown, present, absent = boxed[is_kept], verified[is_present], verified[~is_present]
     return Sightings(cells, photos, *(_sorted(keys) for keys in (shown, boxed, present, absent)))
-
-
-def _keys(rows: pd.DataFrame, photos: pd.DataFrame, cells: Cells) -> np.ndarray:
-    """The key of each row, -1 where its photo or class is not asked for: int64, shape (N,)."""
-    photo, label = places(rows["image_id"], photos["image_id"]), cells.class_codes(rows)
-    return np.where((photo < 0) | (label < 0), -1, photo * len(cells.classes.labels) + label)
 
 
 def _sorted(keys: np.ndarray) -> np.ndarray:
