@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from oidata.core.tables import COORDINATES, Column, Schema
+from oidata.core.tables import COORDINATES, DETECTIONS
 from oidata.errors import StorageError, TableError
 from oidata.io.quiet import tensorflow
 from oidata.io.tfrecord import read_records
@@ -19,17 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import ArrayLike
-
-DETECTIONS = Schema(
-    "detections",
-    (
-        Column("image_id", "str"),
-        Column("mid", "str"),
-        Column("score", "float32"),
-        *(Column(name, "float32") for name in COORDINATES),
-    ),
-    key=(),
-)
 
 # An SSD's boxes overhang the photo, by no more than the photo's size; beyond that they are in pixels.
 _LOWEST, _HIGHEST = -1.0, 2.0

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from oidata.core.tables import DETECTIONS
 from oidata.errors import RecordError, StorageError, TableError
-from oidata.io.detections import DETECTIONS, read_detections
+from oidata.io.detections import read_detections
 from oidata.io.tfrecord import write_records
 from tests.core.made import image_id, images
 
