@@ -25,6 +25,7 @@ from oidata.io.decode import decode_photos, fingerprints
 from oidata.io.executor import workers
 from oidata.io.outputs import output
 from oidata.io.shards import ShardJob, find_shard, write_shard
+from oidata.io.tensorflow_records import tensorflow_version
 from oidata.report.progress import Progress, Silence
 from oidata.report.shard_report import Now, ShardReport, SplitShards
 
@@ -99,8 +100,8 @@ def shard(
         for name in others:
             target.remove(name)
         target.discard_partial(plan.size_bytes)
-    now = Now(str(out), len(found), CONFIG_NAME in beside, _read_by(delivery))
-    return replace(report, now=now)
+    read_by = f"TensorFlow {tensorflow_version()}" if delivery.with_tensorflow else None
+    return replace(report, now=Now(str(out), len(found), CONFIG_NAME in beside, read_by))
 
 
 def _plan(dataset: Dataset, request: Request, progress: Progress) -> Plan:
@@ -291,14 +292,6 @@ def _report(made_from: Mapping[str, str], plan: Plan, request: Request, facts: M
         num_leftover=plan.num_leftover,
         num_moved=plan.num_moved,
     )
-
-
-def _read_by(delivery: Delivery) -> str | None:
-    if not delivery.with_tensorflow:
-        return None
-    from oidata.io.tensorflow_records import tensorflow_version
-
-    return f"TensorFlow {tensorflow_version()}"
 
 
 def _json(record: object) -> str:

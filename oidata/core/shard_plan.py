@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
@@ -13,7 +14,7 @@ from oidata.core.admission import REASONS, left_out, leftover
 from oidata.core.features import DROP, STRIPPED
 from oidata.core.resplit import groups_of, held_out
 from oidata.core.selection import splits_of
-from oidata.core.shards import SplitPlan, photos_of
+from oidata.core.shards import SplitPlan, of_split, photos_of
 from oidata.core.tables import TRAIN, VALIDATION
 from oidata.errors import UsageError
 
@@ -89,7 +90,7 @@ class Plan:
     num_leftover: int
     num_moved: int
 
-    @property
+    @cached_property
     def size_bytes(self) -> dict[str, int]:
         """By name of a shard, the bytes of its photos."""
         return {name: size for split in self.splits for name, size in split.size_bytes.items()}
@@ -126,7 +127,7 @@ def _moved(tables: Tables, classes: LabelMap, choices: Choices, duplicates: Find
     """The rows of the train images that become validation: of classes that no validation photo shows."""
     if choices.val_fraction is None:
         return tables.images.index[:0]
-    validation, train = (photos_of(split, tables, classes, choices.stripped) for split in (VALIDATION, TRAIN))
+    validation, train = (photos_of(of_split(split, tables), classes, choices.stripped) for split in (VALIDATION, TRAIN))
     needed = ~np.isin(np.arange(len(classes.labels)), validation.box_class)
     images = tables.images[tables.images["split"] == TRAIN]
     groups = groups_of(images["image_id"], duplicates()) if needed.any() else np.arange(len(images))

@@ -46,11 +46,9 @@ class SplitPlan:
         cls, split: str, tables: Tables, classes: LabelMap, *, num_shards: int, stripped: str = DROP, seed: int = 0
     ) -> Self:
         """Divide the photos of `split` among `tables.images`, evenly by the boxes that train (`core.balance`)."""
-        images = tables.images[tables.images["split"] == split].reset_index(drop=True)
-        boxes, labels = (_rows_of(images, rows) for rows in (tables.boxes, tables.labels))
-        photos = photos_of(split, tables, classes, stripped)
-        shards = assign(photos, num_shards, seed)
-        return cls(split, Tables(images, boxes, labels), photos, shards, num_shards, seed)
+        own = of_split(split, tables)
+        photos = photos_of(own, classes, stripped)
+        return cls(split, own, photos, assign(photos, num_shards, seed), num_shards, seed)
 
     @property
     def names(self) -> list[str]:
@@ -93,11 +91,16 @@ class SplitPlan:
         return f"-of-{self.num_shards:05}"
 
 
-def photos_of(split: str, tables: Tables, classes: LabelMap, stripped: str = DROP) -> Photos:
-    """The photos of `split` among `tables.images`, in their order, with the boxes that train."""
-    images = tables.images[tables.images["split"] == split]
-    boxes = _rows_of(images, tables.boxes)
-    return Photos.of(images, boxes[is_written(boxes, KEEP if stripped == KEEP else DROP)], classes)
+def of_split(split: str, tables: Tables) -> Tables:
+    """The rows of the photos of `split` among `tables.images`, numbered anew, in their order."""
+    images = tables.images[tables.images["split"] == split].reset_index(drop=True)
+    return Tables(images, *(_rows_of(images, rows) for rows in (tables.boxes, tables.labels)))
+
+
+def photos_of(tables: Tables, classes: LabelMap, stripped: str = DROP) -> Photos:
+    """The photos of `tables`, in their order, with the boxes that train."""
+    trains = is_written(tables.boxes, KEEP if stripped == KEEP else DROP)
+    return Photos.of(tables.images, tables.boxes[trains], classes)
 
 
 def without_boxes(plan: SplitPlan, classes: LabelMap) -> list[str]:

@@ -12,6 +12,7 @@ from oidata.core.example import PhotoExample
 from oidata.core.features import photo_features
 from oidata.errors import PhotoError, RecordError, StorageError
 from oidata.io.photos import sha256_of
+from oidata.io.tensorflow_records import decode_records
 from oidata.io.tfrecord import check_records, write_records
 
 if TYPE_CHECKING:
@@ -146,8 +147,6 @@ def _compared(path: Path, photos: Sequence[_Photo], job: ShardJob) -> ShardFacts
 def _decode(path: Path, photos: Sequence[_Photo], job: ShardJob) -> None:
     """Have TensorFlow read a shard, if that is asked for. Raises RecordError at an example that it cannot read."""
     if job.with_tensorflow:
-        from oidata.io.tensorflow_records import decode_records
-
         decode_records(path, job.name, [photo.image_id for photo in photos])
 
 
