@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from itertools import count
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -35,7 +34,7 @@ from oidata.report.audit_galleries import galleries
 from oidata.report.audit_page import page
 from oidata.report.audit_summary import summary
 from oidata.report.page import render
-from oidata.report.progress import Progress, Silence
+from oidata.report.progress import Progress, Silence, photo_by_photo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -264,9 +263,8 @@ def _look(dataset: Dataset, images: pd.DataFrame, progress: Progress) -> _Looked
     not_done = (f"Photos: {absent:,} of {len(paths):,} are recorded as ok and are not there.",) if absent else ()
     if not there:
         return _Looked(None, DUPLICATES.empty(), not_done or ("Photos: none is there.",))
-    done = count(1)
-    with progress.task("photos decoded", unit="photos") as tell:
-        decoded = decode_photos(there, advance=lambda: tell(next(done), len(there)))
+    with photo_by_photo(progress, "photos decoded", len(there)) as advance:
+        decoded = decode_photos(there, advance=advance)
     found = find(fingerprints(decoded))
     facts = look_facts(pd.DataFrame(decoded), ok[ok["image_id"].isin(there)], overlaps(found, images))
     return _Looked(facts, found, not_done)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
-from itertools import count
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -27,7 +26,7 @@ from oidata.io.retry import Retry
 from oidata.io.store import STALL_TIMEOUT_S, open_store
 from oidata.io.subset import Choice, read_subset
 from oidata.report.fetch_report import FetchReport, fetch_report
-from oidata.report.progress import Progress, Silence
+from oidata.report.progress import Progress, Silence, photo_by_photo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -224,16 +223,15 @@ def _is_there(dataset: Dataset, images: pd.DataFrame) -> pd.Series:
 
 def _download(jobs: Sequence[PhotoJob], source: Source, network: Network, progress: Progress) -> list[PhotoResult]:
     async def download() -> list[PhotoResult]:
-        done = count(1)
         store = open_store(source.photos_url, offline=network.offline, stall_timeout_s=network.stall_timeout_s)
         async with store:
-            with progress.task("photos tried", unit="photos") as tell:
+            with photo_by_photo(progress, "photos tried", len(jobs)) as advance:
                 return await download_photos(
                     store,
                     jobs,
                     connections=network.connections,
                     retry=network.retry,
-                    advance=lambda: tell(next(done), len(jobs)),
+                    advance=advance,
                 )
 
     return run(download()) if jobs else []

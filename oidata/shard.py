@@ -6,7 +6,6 @@ import json
 import re
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -26,7 +25,7 @@ from oidata.io.executor import workers
 from oidata.io.outputs import output
 from oidata.io.shards import ShardJob, find_shard, write_shard
 from oidata.io.tensorflow_records import tensorflow_version
-from oidata.report.progress import Progress, Silence
+from oidata.report.progress import Progress, Silence, photo_by_photo
 from oidata.report.shard_report import Now, ShardReport, SplitShards
 
 if TYPE_CHECKING:
@@ -123,10 +122,8 @@ def _duplicates(dataset: Dataset, images: pd.DataFrame, progress: Progress) -> p
         return found
     there = images[usable(images)]
     paths = dict(zip(there["image_id"], map(Path, there["path"]), strict=True))
-    done = count(1)
-    with progress.task("photos decoded", unit="photos") as tell:
-        decoded = decode_photos(paths, advance=lambda: tell(next(done), len(paths)))
-    return find(fingerprints(decoded))
+    with photo_by_photo(progress, "photos decoded", len(paths)) as advance:
+        return find(fingerprints(decode_photos(paths, advance=advance)))
 
 
 def _with_paths(dataset: Dataset) -> pd.DataFrame:

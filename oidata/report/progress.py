@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from rich.filesize import decimal
@@ -87,6 +88,14 @@ class Bars:
             yield tell
         finally:
             bars.stop()
+
+
+@contextmanager
+def photo_by_photo(progress: Progress, title: str, total: int) -> Iterator[Callable[[], None]]:
+    """A task of `total` photos, for whatever calls once for each of them."""
+    done = count(1)
+    with progress.task(title, unit="photos") as tell:
+        yield lambda: tell(next(done), total)
 
 
 def _columns(unit: Unit) -> tuple[ProgressColumn, ...]:
