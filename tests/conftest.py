@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from oidata.fetch import Network
+from oidata.dataset import Dataset
+from oidata.fetch import Network, Request, fetch
 from oidata.io.retry import Retry
+from oidata.strip import strip
 from tests.cluster import Cluster, scheduler
 
 # Machines that are busy are no fault of the code.
@@ -26,6 +28,15 @@ def shared_mirror() -> Path:
     if not mirror.is_dir():
         absent(f"there is no mirror of real photos at {mirror}")
     return mirror
+
+
+@pytest.fixture(scope="session")
+def stripped_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded sample, fetched and stripped; to be copied, not changed."""
+    directory = tmp_path_factory.mktemp("sample") / "d"
+    fetch(directory, Request(("Lemon", "Cheese"), source="sample:"))
+    strip(Dataset.open(directory))
+    return directory
 
 
 @pytest.fixture(scope="session")

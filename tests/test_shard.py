@@ -28,8 +28,8 @@ from oidata.io.outputs import output
 from oidata.io.tfrecord import read_records
 from oidata.report.shard_report import ShardReport
 from oidata.shard import Delivery, Request, shard
-from oidata.strip import strip
 from tests.cluster import Cluster
+from tests.io.test_shards import contents
 from tests.test_cli import oidata
 
 CHEESE = "/m/01nkt"
@@ -39,25 +39,16 @@ THREE = Request(num_shards=3)
 
 
 @pytest.fixture(scope="module")
-def stripped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The embedded sample, fetched and stripped; to be copied, not changed."""
-    directory = tmp_path_factory.mktemp("sample") / "d"
-    fetch(directory, FetchRequest(("Lemon", "Cheese"), source="sample:"))
-    strip(Dataset.open(directory))
-    return directory
-
-
-@pytest.fixture(scope="module")
-def sharded(stripped: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ShardReport]:
+def sharded(stripped_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ShardReport]:
     """The sample in three shards of each split, and the report; not to be changed."""
     out = tmp_path_factory.mktemp("sharded")
-    return out, shard(Dataset.open(stripped), THREE, Delivery(out, num_workers=1))
+    return out, shard(Dataset.open(stripped_sample), THREE, Delivery(out, num_workers=1))
 
 
 @pytest.fixture
-def dataset(stripped: Path, tmp_path: Path) -> Dataset:
+def dataset(stripped_sample: Path, tmp_path: Path) -> Dataset:
     """A copy of the sample to be changed."""
-    shutil.copytree(stripped, tmp_path / "d")
+    shutil.copytree(stripped_sample, tmp_path / "d")
     return Dataset.open(tmp_path / "d")
 
 
@@ -66,11 +57,6 @@ def written_photo(dataset: Dataset) -> tuple[str, str, Path]:
     image_id = dataset.boxes().query("stripped.isna()")["image_id"].iloc[0]
     split = dataset.images().set_index("image_id").loc[image_id, "split"]
     return split, image_id, dataset.photo_path(split, image_id)
-
-
-def contents(directory: Path) -> dict[str, bytes]:
-    """The files of a directory by name, but for its lock."""
-    return {path.name: path.read_bytes() for path in sorted(directory.iterdir()) if path.name != ".lock"}
 
 
 def examples(directory: Path, prefix: str) -> Iterator[Any]:
@@ -84,10 +70,10 @@ def examples(directory: Path, prefix: str) -> Iterator[Any]:
 
 @pytest.mark.parametrize("split, prefix", [("train", "train"), ("validation", "val"), ("test", "test")])
 def test_the_shards_hold_the_ground_truth(
-    stripped: Path, sharded: tuple[Path, ShardReport], split: str, prefix: str
+    stripped_sample: Path, sharded: tuple[Path, ShardReport], split: str, prefix: str
 ) -> None:
     """Each usable photo with a box, and each negative, is in one shard, with its own bytes and its boxes that train."""
-    dataset = Dataset.open(stripped)
+    dataset = Dataset.open(stripped_sample)
     images = dataset.images().query("split == @split and status == 'ok'").set_index("image_id")
     boxes = dataset.boxes()
     truth = boxes[boxes["stripped"].isna() & boxes["image_id"].isin(images.index)]
@@ -118,9 +104,9 @@ def test_the_report_says_what_the_shards_hold(sharded: tuple[Path, ShardReport])
         assert [total[1], total[2]] == np.sum([facts.num_boxes for facts in of_split.shards], axis=0).tolist()
 
 
-def test_all_photos_are_accounted_for(stripped: Path, sharded: tuple[Path, ShardReport]) -> None:
+def test_all_photos_are_accounted_for(stripped_sample: Path, sharded: tuple[Path, ShardReport]) -> None:
     """Each photo of a split is in a shard, or left out for a reason that is counted."""
-    images = Dataset.open(stripped).images()
+    images = Dataset.open(stripped_sample).images()
     for of_split in sharded[1].splits:
         out = sum(sharded[1].left_out[of_split.split].values())
         assert of_split.num_examples + out == (images["split"] == of_split.split).sum()
@@ -139,23 +125,23 @@ def test_shards_are_as_even_as_can_be(sharded: tuple[Path, ShardReport]) -> None
         assert cost(balance.balanced) <= min(cost(balance.by_hash), cost(balance.by_index))
 
 
-def test_workers_do_not_change_a_byte(stripped: Path, sharded: tuple[Path, ShardReport], tmp_path: Path) -> None:
+def test_workers_do_not_change_a_byte(stripped_sample: Path, sharded: tuple[Path, ShardReport], tmp_path: Path) -> None:
     """Two processes write the same files as one."""
-    shard(Dataset.open(stripped), THREE, Delivery(tmp_path / "two", num_workers=2))
+    shard(Dataset.open(stripped_sample), THREE, Delivery(tmp_path / "two", num_workers=2))
     assert contents(tmp_path / "two") == contents(sharded[0])
 
 
 def test_a_cluster_does_not_change_a_byte(
-    stripped: Path, sharded: tuple[Path, ShardReport], cluster: Cluster, tmp_path: Path
+    stripped_sample: Path, sharded: tuple[Path, ShardReport], cluster: Cluster, tmp_path: Path
 ) -> None:
     """The workers of a Dask cluster write the same files."""
-    shard(Dataset.open(stripped), THREE, Delivery(tmp_path / "cluster", scheduler=cluster.address))
+    shard(Dataset.open(stripped_sample), THREE, Delivery(tmp_path / "cluster", scheduler=cluster.address))
     assert contents(tmp_path / "cluster") == contents(sharded[0])
 
 
-def test_a_bucket_gets_the_same_bytes(stripped: Path, sharded: tuple[Path, ShardReport], bucket: Any) -> None:
+def test_a_bucket_gets_the_same_bytes(stripped_sample: Path, sharded: tuple[Path, ShardReport], bucket: Any) -> None:
     """Uploaded by processes of their own, objects are the same files; run again, all are read back, and kept."""
-    arguments = ["shard", "-d", str(stripped), "--splits", "3", "--out", f"s3://{bucket.name}/data", "--json"]
+    arguments = ["shard", "-d", str(stripped_sample), "--splits", "3", "--out", f"s3://{bucket.name}/data", "--json"]
     for kept in (0, 9):
         run = subprocess.run([sys.executable, "-m", "oidata", *arguments], capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stderr
@@ -164,9 +150,11 @@ def test_a_bucket_gets_the_same_bytes(stripped: Path, sharded: tuple[Path, Shard
         assert found == contents(sharded[0])
 
 
-def test_another_seed_makes_other_shards(stripped: Path, sharded: tuple[Path, ShardReport], tmp_path: Path) -> None:
+def test_another_seed_makes_other_shards(
+    stripped_sample: Path, sharded: tuple[Path, ShardReport], tmp_path: Path
+) -> None:
     """The seed decides the order in a shard, and it is written down."""
-    shard(Dataset.open(stripped), Request(3, seed=1), Delivery(tmp_path / "out", num_workers=1))
+    shard(Dataset.open(stripped_sample), Request(3, seed=1), Delivery(tmp_path / "out", num_workers=1))
     assert contents(tmp_path / "out") != contents(sharded[0])
     assert json.loads((tmp_path / "out" / "shards.json").read_text())["choices"]["seed"] == 1
 
@@ -341,11 +329,11 @@ def test_a_class_without_boxes_is_refused(dataset: Dataset) -> None:
     ],
 )
 def test_numbers_that_cannot_be_meant_are_refused(
-    stripped: Path, num_shards: int | dict[str, int], message: str
+    stripped_sample: Path, num_shards: int | dict[str, int], message: str
 ) -> None:
     """No shard, less than none, and splits that there are not, are a UsageError."""
     with pytest.raises(UsageError, match=message):
-        shard(Dataset.open(stripped), Request(num_shards), ONE)
+        shard(Dataset.open(stripped_sample), Request(num_shards), ONE)
 
 
 def test_a_split_that_was_not_fetched_is_refused(tmp_path: Path) -> None:
@@ -385,11 +373,11 @@ def _all_examples(dataset: Dataset, request: Request) -> list[Any]:
 
 
 def test_nothing_moves_where_every_class_is_validated(
-    stripped: Path, sharded: tuple[Path, ShardReport], tmp_path: Path
+    stripped_sample: Path, sharded: tuple[Path, ShardReport], tmp_path: Path
 ) -> None:
     """With validation photos of every class the shards are the same, whatever the fraction."""
     delivery = Delivery(tmp_path / "out", num_workers=1)
-    report = shard(Dataset.open(stripped), replace(THREE, val_fraction=0.5), delivery)
+    report = shard(Dataset.open(stripped_sample), replace(THREE, val_fraction=0.5), delivery)
     assert report.num_moved == 0
     assert {name: data for name, data in contents(tmp_path / "out").items() if "record-" in name} == {
         name: data for name, data in contents(sharded[0]).items() if "record-" in name
@@ -409,19 +397,19 @@ def test_more_shards_than_photos_leave_some_empty(dataset: Dataset) -> None:
 @pytest.mark.parametrize(
     "request_", [Request(2, stripped="ignore"), Request(2, stripped="keep")], ids=lambda r: r.stripped
 )
-def test_stripped_boxes_can_be_written(stripped: Path, tmp_path: Path, request_: Request) -> None:
+def test_stripped_boxes_can_be_written(stripped_sample: Path, tmp_path: Path, request_: Request) -> None:
     """Ignored, they are in the shards with weight 0 and do not count as boxes that train; kept, they do."""
-    report = shard(Dataset.open(stripped), request_, Delivery(tmp_path / "out", num_workers=1))
+    report = shard(Dataset.open(stripped_sample), request_, Delivery(tmp_path / "out", num_workers=1))
     found = list(examples(tmp_path / "out", "train"))
     weights = [weight for each in found for weight in each["image/object/weight"].float_list.value]
     assert report.splits[0].num_boxes == sum(weights)
     assert (0.0 in weights) == (request_.stripped == "ignore")
 
 
-def test_leftovers_and_negatives_can_be_left_out(stripped: Path, tmp_path: Path) -> None:
+def test_leftovers_and_negatives_can_be_left_out(stripped_sample: Path, tmp_path: Path) -> None:
     """Without leftovers and negatives each example has boxes, and no class with an object that has none."""
     request = Request(2, drop_leftover=True, with_negatives=False)
-    report = shard(Dataset.open(stripped), request, Delivery(tmp_path / "out", num_workers=1))
+    report = shard(Dataset.open(stripped_sample), request, Delivery(tmp_path / "out", num_workers=1))
     assert all(each["image/object/class/label"].int64_list.value for each in examples(tmp_path / "out", "train"))
     assert report.left_out["train"]["leftover"] > 0
 
@@ -449,9 +437,9 @@ def test_tensorflow_reads_every_example(dataset: Dataset) -> None:
         shard(dataset, Request({split: 1}), Delivery(num_workers=1, with_tensorflow=True))
 
 
-def test_killed_and_run_again(stripped: Path, sharded: tuple[Path, ShardReport], tmp_path: Path) -> None:
+def test_killed_and_run_again(stripped_sample: Path, sharded: tuple[Path, ShardReport], tmp_path: Path) -> None:
     """Killed with -9 while it writes, a run leaves whole shards alone; run again, it keeps these and adds the rest."""
-    command = [sys.executable, "-m", "oidata", "shard", "-d", str(stripped), "--splits", "3", "--workers", "1"]
+    command = [sys.executable, "-m", "oidata", "shard", "-d", str(stripped_sample), "--splits", "3", "--workers", "1"]
     command += ["--out", str(tmp_path / "out")]
     kept = num_killed = 0
     for number in (1, 3, 5):
@@ -467,7 +455,7 @@ def test_killed_and_run_again(stripped: Path, sharded: tuple[Path, ShardReport],
         assert there.items() <= contents(sharded[0]).items()
         kept = len(there)
     assert num_killed
-    again = oidata("shard", "-d", str(stripped), "--splits", "3", "--out", "out", cwd=tmp_path)
+    again = oidata("shard", "-d", str(stripped_sample), "--splits", "3", "--out", "out", cwd=tmp_path)
     assert f"({kept} already there)" in again.stdout
     assert contents(tmp_path / "out") == contents(sharded[0])
 
@@ -493,9 +481,9 @@ def test_tf_data_reads_batches(sharded: tuple[Path, ShardReport]) -> None:
     assert batches[0][0].shape[1:] == (300, 300, 3)
 
 
-def test_the_command_prints_what_it_did(stripped: Path, tmp_path: Path) -> None:
+def test_the_command_prints_what_it_did(stripped_sample: Path, tmp_path: Path) -> None:
     """The command line takes numbers by split, prints tables, and with --json what the report has."""
-    arguments = ("shard", "-d", str(stripped), "--splits", "train=2,val=1", "--workers", "1", "--out")
+    arguments = ("shard", "-d", str(stripped_sample), "--splits", "train=2,val=1", "--workers", "1", "--out")
     printed = oidata(*arguments, "out", cwd=tmp_path).stdout
     assert "train.record-00001-of-00002" in printed
     assert "by hash" in printed
@@ -506,15 +494,15 @@ def test_the_command_prints_what_it_did(stripped: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("splits", ["ten", "train=", "train:10", "train=2;val=1", ""])
-def test_splits_that_are_no_numbers_are_refused(stripped: Path, tmp_path: Path, splits: str) -> None:
+def test_splits_that_are_no_numbers_are_refused(stripped_sample: Path, tmp_path: Path, splits: str) -> None:
     """What is no number of shards is a usage error that shows how to write one."""
-    run = oidata("shard", "-d", str(stripped), "--splits", splits, cwd=tmp_path)
+    run = oidata("shard", "-d", str(stripped_sample), "--splits", splits, cwd=tmp_path)
     assert run.returncode == 2
     assert "train=10,val=2" in run.stderr
 
 
-def test_a_split_that_is_named_twice_is_refused(stripped: Path, tmp_path: Path) -> None:
+def test_a_split_that_is_named_twice_is_refused(stripped_sample: Path, tmp_path: Path) -> None:
     """Two numbers for a split are a usage error: neither is silently dropped."""
-    run = oidata("shard", "-d", str(stripped), "--splits", "train=2,train=3", cwd=tmp_path)
+    run = oidata("shard", "-d", str(stripped_sample), "--splits", "train=2,train=3", cwd=tmp_path)
     assert run.returncode == 2
     assert "names a split twice" in run.stderr

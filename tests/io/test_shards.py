@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,8 +22,7 @@ from oidata.io.photos import photo_facts
 from oidata.io.shards import ShardJob, find_shard, write_shard
 from tests.cluster import Cluster
 from tests.core.made import CLASSES, boxes, images, labels
-
-PATIENCE_S = 60
+from tests.io.tasks import PATIENCE_S, wait_until
 
 
 @dataclass(frozen=True)
@@ -44,15 +42,7 @@ class Held(Directory):
             yield path
             if name == self.held and not list(self.signals.glob("at-*")):
                 (self.signals / f"at-{os.getpid()}").touch()
-                wait_until(self.signals / "go")
-
-
-def wait_until(path: Path) -> None:
-    """Wait for a file."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not path.exists():
-        assert time.monotonic() < deadline, f"waited for {path} in vain"
-        time.sleep(0.01)
+                wait_until((self.signals / "go").exists)
 
 
 def contents(directory: Path) -> dict[str, bytes]:
@@ -92,12 +82,10 @@ def test_a_worker_that_dies_over_a_shard_changes_nothing(plan: SplitPlan, cluste
     output = Held(held, plan.names[1], signals)
     with workers(cluster.address) as pool, ThreadPoolExecutor(1) as thread:
         running = thread.submit(lambda: list(pool.run(write_shard, jobs(plan, output))))
-        deadline = time.monotonic() + PATIENCE_S
-        while not (at := list(signals.glob("at-*"))):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until(lambda: bool(list(signals.glob("at-*"))))
+        (at,) = signals.glob("at-*")
         assert not (held / plan.names[1]).exists()
-        os.kill(int(at[0].name.removeprefix("at-")), signal.SIGKILL)
+        os.kill(int(at.name.removeprefix("at-")), signal.SIGKILL)
         found = running.result(PATIENCE_S)
     assert sorted(found, key=lambda facts: facts.name) == expected
     output.discard_partial(plan.names)
