@@ -22,7 +22,7 @@ from uuid import uuid4
 
 from oidata.errors import StorageError, UsageError
 from oidata.io import files
-from oidata.io.store import CONNECT_TIMEOUT_S, STALL_TIMEOUT_S
+from oidata.io.store import STALL_TIMEOUT_S, client_options
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -234,14 +234,10 @@ class Bucket:
 
         if self.url.startswith("s3:"):
             _check_endpoint()
-        client: Any = {
-            "allow_http": True,  # AWS_ENDPOINT_URL may be a server next door
-            "connect_timeout": timedelta(seconds=CONNECT_TIMEOUT_S),
-            "read_timeout": timedelta(seconds=timeout_s),
-            "timeout": timedelta(days=1),
-        }
         return from_url(
-            self.url, client_options=client, retry_config={"retry_timeout": timedelta(seconds=_RETRY_TIMEOUT_S)}
+            self.url,
+            client_options=client_options(timedelta(seconds=timeout_s)),
+            retry_config={"retry_timeout": timedelta(seconds=_RETRY_TIMEOUT_S)},
         )
 
 

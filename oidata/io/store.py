@@ -329,14 +329,19 @@ def _object_store(url: str, stall_timeout: timedelta) -> Any:  # noqa: ANN401 - 
         if parts.netloc or not os.path.isdir(path):  # noqa: PTH112 - a string, as the URL has it
             raise SourceError(f"{url} is no directory.", "A local mirror is file:///…, with three slashes.")
         return LocalStore(path)
-    client: Any = {
+    options: Any = {"skip_signature": True} if _is_anonymous(parts.scheme) else {}
+    client = client_options(stall_timeout)
+    return from_url(url, client_options=client, retry_config={"max_retries": 0}, **options)
+
+
+def client_options(read_timeout: timedelta) -> Any:  # noqa: ANN401 - obstore's ClientConfig
+    """How obstore speaks to a bucket: as long as it hears from it, and over HTTP too, since it may be next door."""
+    return {
         "connect_timeout": timedelta(seconds=CONNECT_TIMEOUT_S),
-        "read_timeout": stall_timeout,
+        "read_timeout": read_timeout,
         "timeout": timedelta(days=1),
         "allow_http": True,
     }
-    options: Any = {"skip_signature": True} if _is_anonymous(parts.scheme) else {}
-    return from_url(url, client_options=client, retry_config={"max_retries": 0}, **options)
 
 
 def _is_anonymous(scheme: str) -> bool:
