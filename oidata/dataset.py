@@ -20,17 +20,15 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-import pyarrow as pa
-from pyarrow import parquet
-
 from oidata import __version__
 from oidata.core.duplicates import DUPLICATES
 from oidata.core.labels import Label, LabelMap
-from oidata.core.tables import BOXES, IMAGES, LABELS, SCHEMA_VERSION, Schema, check
+from oidata.core.tables import BOXES, IMAGES, LABELS, SCHEMA_VERSION, check
 from oidata.errors import DatasetError, StorageError, TableError
 from oidata.io import files
 from oidata.io.photos import sha256_of
 from oidata.io.releases import photo
+from oidata.io.tables import check_version, read_table, table_path, write_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +36,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from oidata.core.tables import Tables
+    from oidata.core.tables import Schema, Tables
 
 INFO_NAME = "dataset.json"
 MANIFEST_NAME = "manifest.tsv"
@@ -47,7 +45,6 @@ CONFIG_NAME = "pipeline.config"
 AUDIT_NAME = "audit"
 AUDIT_REPORT_NAME = "report.json"
 SHARDS_NAME = "shards"
-_VERSION_KEY = b"oidata_schema_version"
 _ATTRIBUTION_COLUMNS = ("author", "author_url", "license", "title", "landing_url")
 
 
@@ -100,7 +97,7 @@ class Dataset:
                 f"Cannot read {path / INFO_NAME}: {error.strerror}.", "Check its permissions."
             ) from error
         try:
-            _check_version(json.loads(text)["schema_version"], path / INFO_NAME)
+            check_version(json.loads(text)["schema_version"], path / INFO_NAME)
             return cls(path, DatasetInfo.from_json(text))
         except (ValueError, KeyError, TypeError, AttributeError):
             message = f"{path / INFO_NAME} cannot be read."
@@ -214,29 +211,18 @@ class Dataset:
         """Where a photo is, or would be."""
         return self.path / "images" / photo(split, image_id)
 
-    def _table_path(self, schema: Schema, directory: Path | None = None) -> Path:
-        return (directory or self.path) / f"{schema.name}.parquet"
-
     def _read(self, schema: Schema, directory: Path | None = None) -> pd.DataFrame:
-        path = self._table_path(schema, directory)
         try:
-            table = parquet.read_table(path)
+            return read_table(directory or self.path, schema)
         except FileNotFoundError:
-            message = f"{self.path} has no {path.name}: its fetch did not finish, or the file was lost."
+            message = f"{self.path} has no {schema.name}.parquet: its fetch did not finish, or the file was lost."
             raise DatasetError(message, "Run the same oidata fetch again.") from None
-        except (pa.ArrowInvalid, OSError) as error:
-            message = f"{path} cannot be read: {str(error).rstrip('.')}."
-            raise TableError(message, "Restore it, or fetch into a new directory.") from None
-        version = (table.schema.metadata or {}).get(_VERSION_KEY, b"none").decode()
-        _check_version(version, path)
-        return check(table.to_pandas(), schema)
+
+    def _table_path(self, schema: Schema) -> Path:
+        return table_path(self.path, schema)
 
     def _write(self, frame: pd.DataFrame, schema: Schema, directory: Path | None = None) -> None:
-        table = pa.Table.from_pandas(check(frame, schema), preserve_index=False)
-        metadata = {**(table.schema.metadata or {}), _VERSION_KEY: str(SCHEMA_VERSION).encode()}
-        path = self._table_path(schema, directory)
-        with files.whole(path) as partial:
-            parquet.write_table(table.replace_schema_metadata(metadata), partial, compression="zstd")
+        write_table(directory or self.path, schema, frame)
 
 
 def _attribution(names: pd.Series, images: pd.DataFrame) -> str:
@@ -247,9 +233,3 @@ def _attribution(names: pd.Series, images: pd.DataFrame) -> str:
     rows = images[list(_ATTRIBUTION_COLUMNS)].fillna("").itertuples(index=False)
     writer.writerows((name, *row) for name, row in zip(names, rows, strict=True))
     return text.getvalue()
-
-
-def _check_version(version: object, path: Path) -> None:
-    if str(version) != str(SCHEMA_VERSION):
-        message = f"{path} has schema version {version}; this oidata reads version {SCHEMA_VERSION}."
-        raise TableError(message, "Use the oidata that wrote it, or fetch into a new directory.")
