@@ -9,6 +9,7 @@ import pandas as pd
 
 from oidata import __version__
 from oidata.core.anchor_audit import anchor_audit
+from oidata.core.anchor_numbers import box_numbers
 from oidata.core.anchor_rules import ANCHOR_RULES
 from oidata.core.census import dataset_facts
 from oidata.core.data_rules import DATA_RULES
@@ -271,17 +272,5 @@ def _look(dataset: Dataset, images: pd.DataFrame, progress: Progress) -> _Looked
 
 
 def _boxes(anchored: AnchorAudit) -> pd.DataFrame:
-    """AUDIT_BOXES: the numbers that the matcher gives each box; none without anchors."""
-    if anchored.targets is None:
-        return AUDIT_BOXES.empty()
-    targets = anchored.targets
-    return AUDIT_BOXES.conform(
-        anchored.seen.truth.assign(
-            best_anchor_iou=targets.best_iou,
-            best_anchor_layer=targets.best_layer,
-            num_positive_anchors=targets.num_positive_anchors,
-            is_forced_only=targets.is_forced_only,
-            is_starved=targets.is_starved,
-            side_px=anchored.seen.input_boxes.side_px,
-        )
-    )
+    """AUDIT_BOXES: none without anchors."""
+    return AUDIT_BOXES.empty() if anchored.targets is None else box_numbers(anchored.seen, anchored.targets)

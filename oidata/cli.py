@@ -85,6 +85,13 @@ class Stripped(StrEnum):
     keep = "keep"
 
 
+class StrippedTruth(StrEnum):
+    """What stripped boxes are in an evaluation, as typed."""
+
+    ignore = "ignore"
+    counted = "count"
+
+
 class Leftover(StrEnum):
     """What becomes of photos on which a stripped object stays visible, as typed."""
 
@@ -355,6 +362,71 @@ def shard_command(
     )
     delivery = Delivery(out, overwrite, scheduler, workers, with_tensorflow=verify == Verifier.tensorflow)
     report = shard(Dataset.open(dataset), request, delivery, _progress(quiet=as_json))
+    _print(report, report.summary, as_json=as_json)
+
+
+@app.command("evaluate")
+def evaluate_command(
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]",
+            readable=False,
+            help="Detections of other origin: COCO results (.json), Open Images predictions (.csv), TFOD's detection "
+            "records, or a detections.parquet. Ids are those of the label map that oidata shard writes.",
+        ),
+    ] = None,
+    dataset: DirectoryOption = Path("data"),
+    run: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The run to evaluate.  [default: the newest; of a FILE, its name]"),
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Another run: say what is better than there, and what worse.")
+    ] = None,
+    split: Annotated[
+        list[SplitName] | None,
+        typer.Option(
+            metavar="SPLIT", help="train, validation (or val), test; repeatable.  [default: those of the run]"
+        ),
+    ] = None,
+    score_threshold: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="Count failures from this score on.  [default: the best F1 of each class]"),
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|NAME",
+            help="The pipeline.config that the model was trained with, for its anchors.  [default: that of the run, "
+            "else of the dataset]",
+        ),
+    ] = None,
+    stripped: Annotated[
+        StrippedTruth,
+        typer.Option(
+            help="ignore: missing a stripped box is no miss, finding it no false positive. count: it is ground truth."
+        ),
+    ] = StrippedTruth.ignore,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how a trained model fares by each metric, and why it fails where it fails: a cause for every failure.
+
+    Writes evaluation.json, failures.parquet and report.html, with plots and pictures, into runs/NAME of the dataset.
+    """
+    from oidata.dataset import Dataset
+    from oidata.evaluate import Request, evaluate
+
+    request = Request(
+        file=file,
+        run=run,
+        against=against,
+        splits=tuple(split or ()),
+        score_threshold=score_threshold,
+        config=config,
+        count_stripped=stripped == StrippedTruth.counted,
+    )
+    report = evaluate(Dataset.open(dataset), request)
     _print(report, report.summary, as_json=as_json)
 
 

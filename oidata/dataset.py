@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Self
 from oidata import __version__
 from oidata.core.duplicates import DUPLICATES
 from oidata.core.labels import Label, LabelMap
-from oidata.core.tables import BOXES, IMAGES, LABELS, SCHEMA_VERSION, check
+from oidata.core.tables import AUDIT_BOXES, BOXES, IMAGES, LABELS, SCHEMA_VERSION, check
 from oidata.errors import DatasetError, StorageError, TableError
 from oidata.io import files
 from oidata.io.photos import sha256_of
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from oidata.core.pipeline import PipelineConfig
     from oidata.core.tables import Schema, Tables
 
 INFO_NAME = "dataset.json"
@@ -50,13 +51,18 @@ _ATTRIBUTION_COLUMNS = ("author", "author_url", "license", "title", "landing_url
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What a dataset is made of: everything that decides its rows. Classes stand in the order of their ids."""
+    """What a dataset is made of: everything that decides its rows. Classes stand in the order of their ids.
+
+    `ancestors` are, for each class that has any, those of the classes that it is a kind of (a Lemon is a Fruit); None
+    where the release's hierarchy was not at hand.
+    """
 
     release: str
     source: str
     classes: LabelMap
     splits: tuple[str, ...]
     options: dict[str, Any] = field(default_factory=dict)
+    ancestors: dict[str, list[str]] | None = None
     schema_version: int = SCHEMA_VERSION
     oidata_version: str = __version__
 
@@ -196,15 +202,32 @@ class Dataset:
         It can if it is whole, looked at the photos of all splits (twins of twins are one group, whichever splits they
         are in), and was made from IMAGES as they are now.
         """
-        directory = self.path / AUDIT_NAME
+        report = self._audit_of(IMAGES)
+        if not report.get("photos") or not set(self.info.splits) <= set(report.get("splits", ())):
+            return None
+        return self._audited(DUPLICATES)
+
+    def audited_boxes(self, config: PipelineConfig) -> pd.DataFrame | None:
+        """AUDIT_BOXES, as the last audit found them; None where it was of other tables, or of another config."""
+        made_from = self._audit_of(IMAGES, BOXES).get("made_from", {})
+        if sha256_of(config.text.encode()) not in {made_from.get(CONFIG_NAME), made_from.get(config.name)}:
+            return None
+        return self._audited(AUDIT_BOXES)
+
+    def _audit_of(self, *schemas: Schema) -> dict[str, Any]:
+        """The report of the last audit, if it was made from these tables as they are now; else nothing."""
         try:
-            report = json.loads((directory / AUDIT_REPORT_NAME).read_bytes())
-            images = sha256_of(self._table_path(IMAGES).read_bytes())
-            saw_all = bool(report["photos"]) and set(self.info.splits) <= set(report["splits"])
-            if images != report["made_from"]["images.parquet"] or not saw_all:
-                return None
-            return self._read(DUPLICATES, directory)
-        except (OSError, ValueError, KeyError, TypeError, DatasetError, TableError):
+            report: dict[str, Any] = json.loads((self.path / AUDIT_NAME / AUDIT_REPORT_NAME).read_bytes())
+            paths = [self._table_path(schema) for schema in schemas]
+            is_fresh = all(sha256_of(path.read_bytes()) == report["made_from"][path.name] for path in paths)
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+        return report if is_fresh else {}
+
+    def _audited(self, schema: Schema) -> pd.DataFrame | None:
+        try:
+            return self._read(schema, self.path / AUDIT_NAME)
+        except (OSError, DatasetError, TableError):
             return None
 
     def photo_path(self, split: str, image_id: str) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -14,7 +14,7 @@ from oidata.core.labels import LabelMap
 from oidata.core.selection import Quota, splits_of
 from oidata.core.tables import IMAGES, SPLITS
 from oidata.dataset import INFO_NAME, Dataset, DatasetInfo
-from oidata.errors import DatasetError, StorageError, UnknownClassError, UsageError
+from oidata.errors import DatasetError, SourceError, StorageError, UnknownClassError, UsageError
 from oidata.io import files
 from oidata.io.cache import Cache, default_directory
 from oidata.io.download import PhotoJob, PhotoResult, download_photos
@@ -120,7 +120,7 @@ def _opened(directory: Path, request: Request, pins: Sequence[Pin], metadata: Me
     known = there.info.classes if there else LabelMap(())
     asked = _info(request, pins, _classes(request.classes, known, metadata))
     if there is None:
-        return Dataset(directory, asked)
+        return Dataset(directory, replace(asked, ancestors=_ancestors(asked.classes, metadata)))
     _check_same(there, asked)
     return there
 
@@ -156,6 +156,18 @@ def _classes(names: Sequence[str], known: LabelMap, metadata: Metadata) -> Label
     except UnknownClassError as error:
         listed_in = f"{metadata.source.metadata_url}/{class_list(metadata.release)}"
         raise UnknownClassError(error.name, error.close, listed_in) from None
+
+
+def _ancestors(classes: LabelMap, metadata: Metadata) -> dict[str, list[str]] | None:
+    """Of each class those of the others that it is a kind of; None where the hierarchy cannot be had."""
+    if len(classes.labels) == 1:
+        return {}
+    try:
+        hierarchy = metadata.hierarchy()
+    except SourceError:
+        return None
+    above = {mid: [other for other in classes.mids if other in hierarchy.ancestors(mid)] for mid in classes.mids}
+    return {mid: others for mid, others in above.items() if others}
 
 
 def _info(request: Request, pins: Sequence[Pin], classes: LabelMap) -> DatasetInfo:

@@ -19,6 +19,7 @@ from oidata.core.targets import Targets, match
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from oidata.core.coverage import Sweep
     from oidata.core.crop import CroppedBoxes
     from oidata.core.detector import Detector, Placement, Resizer
     from oidata.core.matching import MatchFacts
@@ -120,9 +121,7 @@ def anchor_facts(  # noqa: PLR0913, PLR0917 - a detector, its config, and the da
     """
     targets, side_px = seen.targets(detector), seen.input_boxes.side_px
     height_px, width_px = _usual_input(detector, seen.placement)
-    grid = detector.grid_for(height_px, width_px)
-    sides = np.geomspace(MIN_SIDE_PX, min(height_px, width_px), NUM_SIDES).tolist()
-    swept = sweep(grid, detector.matcher, sides, height=height_px, width=width_px, seed=SEED)
+    grid, swept = detector.grid_for(height_px, width_px), size_sweep(detector, seen.placement)
     after_crop, zoom = _after_crop(detector, config, seen, cells)
     facts = AnchorFacts(
         input_px=(height_px, width_px),
@@ -137,6 +136,14 @@ def anchor_facts(  # noqa: PLR0913, PLR0917 - a detector, its config, and the da
         mined=_mined(detector, config, images, seen, targets, cells),
     )
     return facts, targets
+
+
+def size_sweep(detector: Detector, placement: Placement) -> Sweep:
+    """Which sizes of square boxes, in px of the input that most photos come to, the anchors reach."""
+    height_px, width_px = _usual_input(detector, placement)
+    sides = np.geomspace(MIN_SIDE_PX, min(height_px, width_px), NUM_SIDES).tolist()
+    grid = detector.grid_for(height_px, width_px)
+    return sweep(grid, detector.matcher, sides, height=height_px, width=width_px, seed=SEED)
 
 
 def _usual_input(detector: Detector, placement: Placement) -> tuple[int, int]:

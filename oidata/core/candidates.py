@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 
@@ -14,14 +14,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from oidata.core.evaluation_set import Detected, Truth
-
     Floats: TypeAlias = NDArray[np.float32]
     Ints: TypeAlias = NDArray[np.intp]
     Overlap: TypeAlias = Callable[[Floats, Floats], Floats]
 
 NONE = -1
 PAIRS_AT_ONCE = 1 << 18
+_NO_CANDIDATE = -1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,18 +40,54 @@ class Best:
         return fits
 
 
-def best(detected: Detected, truth: Truth, among: NDArray[np.bool_], overlap: Overlap) -> Best:
+class Keyed(Protocol):
+    """Boxes (N, 4) float32 xyxy, sorted by their key (N,): photo · number of classes + class, each from 0."""
+
+    @property
+    def key(self) -> Ints:
+        """The photo and class of each box."""
+
+    @property
+    def boxes(self) -> Floats:
+        """The boxes."""
+
+
+def best(detected: Keyed, truth: Keyed, among: NDArray[np.bool_], overlap: Overlap) -> Best:
     """For each detection the box of its photo and class, `among` those of `truth` (M,), that it overlaps most.
 
     `overlap` takes the boxes of P detections and of P candidates, (P, 4) each, and gives (P,).
     """
+
+    def values(detection: Ints, candidate: Ints) -> Floats:
+        return overlap(detected.boxes[detection], truth.boxes[candidate])
+
     chosen = np.flatnonzero(among)
-    first, end = (np.searchsorted(truth.key[chosen], detected.key, side) for side in ("left", "right"))
-    result = Best(np.full(len(detected), NONE, np.intp), np.zeros(len(detected), np.float32))
+    return _best(detected.key, chosen, truth.key[chosen], values)
+
+
+def best_of_other_classes(detected: Keyed, truth: Keyed, among: NDArray[np.bool_], num_classes: int) -> Best:
+    """For each detection the box of its photo and another class, `among` those of `truth` (M,), of the highest IoU."""
+
+    def values(detection: Ints, candidate: Ints) -> Floats:
+        is_other = detected.key[detection] != truth.key[candidate]
+        return np.where(is_other, iou(detected.boxes[detection], truth.boxes[candidate]), np.float32(_NO_CANDIDATE))
+
+    chosen = np.flatnonzero(among)
+    return _best(detected.key // num_classes, chosen, truth.key[chosen] // num_classes, values)
+
+
+def _best(group: Ints, chosen: Ints, chosen_group: Ints, overlap: Callable[[Ints, Ints], Floats]) -> Best:
+    """For each of N, of a `group` (N,), that of the `chosen` (C,) of the same group that it overlaps most.
+
+    `overlap` takes the places of P of the N, and as many of the chosen, and gives (P,).
+    """
+    first, end = (np.searchsorted(chosen_group, group, side) for side in ("left", "right"))
+    result = Best(np.full(len(group), NONE, np.intp), np.zeros(len(group), np.float32))
     for some in _blocks(end - first):
         detection, candidate = _pairs(some, first, end)
-        values = overlap(detected.boxes[detection], truth.boxes[chosen[candidate]])
+        values = overlap(detection, chosen[candidate])
         at = _first_highest(values, detection)
+        at = at[values[at] != _NO_CANDIDATE]
         result.truth[detection[at]], result.overlap[detection[at]] = chosen[candidate[at]], values[at]
     return result
 

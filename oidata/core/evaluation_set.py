@@ -40,6 +40,12 @@ class Truth:
     def __len__(self) -> int:
         return len(self.row)
 
+    def ignoring(self, more: NDArray[np.bool_]) -> Truth:
+        """The same boxes, of which `more` (M,) that are no groups are ignored."""
+        is_ignored = self.is_ignored | (more & ~self.is_group)
+        order = np.lexsort((is_ignored, self.key))
+        return Truth(self.row[order], self.key[order], self.boxes[order], self.is_group[order], is_ignored[order])
+
 
 @dataclass(frozen=True, eq=False)
 class Detected:

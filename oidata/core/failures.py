@@ -33,7 +33,9 @@ class Error(StrEnum):
 class Cause(StrEnum):
     """Why a ground-truth box is missed, or why a detection is there. Of several, the first in this order counts."""
 
-    # Of ground truth: no anchor at the matcher's threshold.
+    # Of ground truth: what Open Images does not ask for one by one.
+    GROUP = "group"
+    # No anchor at the matcher's threshold.
     STARVED = "starved"
     SIZE_HOLE = "size_hole"
     FORCED_ONLY = "forced_only"
@@ -41,7 +43,6 @@ class Cause(StrEnum):
     TRUNCATED = "truncated"
     OCCLUDED = "occluded"
     DEPICTION = "depiction"
-    GROUP = "group"
     # What the network sees of it.
     TINY = "tiny"
     # What became of it.

@@ -28,17 +28,21 @@ class Rules:
     name           what the metric is called
     group_weight   what a group box counts, found or missed; with 0 it only excuses the detections inside it
     only_verified  drop detections of classes that have neither a verified label nor a box on the photo
+    groups_are_boxes  take a group box for the box of one object, whatever it weighs
     threshold      the least IoU with a box, and the least IoA with a group: the share of the detection inside it
     """
 
     name: str
     group_weight: float
     only_verified: bool
+    groups_are_boxes: bool = False
     threshold: float = 0.5
 
 
 V2 = Rules("Open Images V2", group_weight=0.0, only_verified=False)
 CHALLENGE = Rules("Open Images Challenge", group_weight=1.0, only_verified=True)
+PLAIN = Rules("every box an object", group_weight=1.0, only_verified=False, groups_are_boxes=True)
+"""What a metric that knows no groups makes of the same boxes, as PASCAL VOC's, or COCO's as TFOD calls it."""
 
 
 class Outcome(IntEnum):
@@ -126,15 +130,16 @@ def judge(scored: EvaluationSet, rules: Rules) -> Judgement:
     box the first is the true positive.
     """
     truth, detected = scored.truth, scored.detected
+    is_group = truth.is_group & (not rules.groups_are_boxes)
     outcome = np.full(len(detected), Outcome.FALSE_POSITIVE, np.int8)
-    single = best(detected, truth, ~truth.is_group, iou)
+    single = best(detected, truth, ~is_group, iou)
     fits = single.where(rules.threshold)
     on_ignored = np.zeros_like(fits)
     on_ignored[fits] = truth.is_ignored[single.truth[fits]]
     outcome[on_ignored] = Outcome.ON_IGNORED
     outcome[_first(single.truth, fits & ~on_ignored)] = Outcome.TRUE_POSITIVE
 
-    group = best(detected, truth, truth.is_group, ioa)
+    group = best(detected, truth, is_group, ioa)
     inside = (outcome == Outcome.FALSE_POSITIVE) & group.where(rules.threshold)
     outcome[inside] = Outcome.IN_GROUP
     if rules.group_weight:
@@ -164,16 +169,18 @@ def _curves(
     scored: EvaluationSet, judgement: Judgement, num_truth: list[float], rules: Rules
 ) -> tuple[Curve | None, ...]:
     credit = np.array([0, 1, rules.group_weight])
-    order = _ranking(scored, judgement)
-    ends = np.searchsorted(scored.label(scored.detected.key)[order], np.arange(1, len(num_truth)))
+    order = ranking(scored, judgement)
+    label = scored.label(scored.detected.key)
+    order = order[np.argsort(label[order], kind="stable")]
+    ends = np.searchsorted(label[order], np.arange(1, len(num_truth)))
     return tuple(
         Curve.of(scored.detected.score[rows], credit[judgement.outcome[rows]], number) if number else None
         for rows, number in zip(np.split(order, ends), num_truth, strict=True)
     )
 
 
-def _ranking(scored: EvaluationSet, judgement: Judgement) -> NDArray[np.intp]:
-    """The detections that count, by class, and in each by falling score.
+def ranking(scored: EvaluationSet, judgement: Judgement) -> NDArray[np.intp]:
+    """The places of the detections that count, of all classes, by falling score.
 
     TFOD lists photo by photo the detections by falling score and then the groups found, sorts that by rising score,
     and turns it round. So of equal scores those of a later photo stand first, in a photo a group before a box, a later
@@ -184,7 +191,7 @@ def _ranking(scored: EvaluationSet, judgement: Judgement) -> NDArray[np.intp]:
     key, score = scored.detected.key[counted], scored.detected.score[counted]
     is_group = judgement.outcome[counted] == Outcome.GROUP_FOUND
     place = np.where(is_group, judgement.truth[counted], -scored.detected.row[counted])
-    rising = np.lexsort((place, is_group, scored.photo(key), score, -scored.label(key)))
+    rising = np.lexsort((place, is_group, scored.photo(key), score))
     return counted[rising[::-1]]
 
 

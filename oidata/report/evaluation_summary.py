@@ -1,0 +1,30 @@
+"""An evaluation in a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oidata.report import evaluation_tables as tables
+from oidata.report.summary import Summary
+
+if TYPE_CHECKING:
+    from oidata.core.comparison import Comparison
+    from oidata.core.evaluation import Evaluation
+    from oidata.core.findings import Verdict
+
+
+def summary(
+    about: str, found: Evaluation, verdict: Verdict, compared: Comparison | None, notes: tuple[str, ...]
+) -> Summary:
+    """The evaluation for a person in a hurry; the page has the rest."""
+    shown = (
+        tables.metrics(found),
+        tables.points(found),
+        tables.errors(found),
+        tables.causes(found),
+        tables.confusion(found),
+        tables.sizes(found),
+        tables.lost(found),
+        *(tables.against(compared) if compared else ()),
+    )
+    return Summary(about, shown, (tables.why_metrics_differ(found), *notes), verdict=verdict.text)
