@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from oidata.core import defects
 from oidata.core.defects import DEFAULT
+from oidata.core.words import counted
 from oidata.io import files
-from oidata.report.summary import Summary, Table, counted
+from oidata.report.summary import Summary, Table
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from oidata.core.evidence import Evidence, Reads, Rule
 from oidata.core.findings import Area, Finding, Severity
 from oidata.core.tables import TRAIN
+from oidata.core.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +64,7 @@ def _smallest(evidence: Evidence) -> str:
     if not worst:
         return "none of them has an area."
     size, (missed, total) = max(worst.items(), key=lambda item: item[1][0])
-    return f"the largest part has a side of {size} px at the input ({missed:,} of the {total:,} boxes there)."
+    return f"the largest part has a side of {size} px at the input ({missed:,} of {counted(total, 'box', 'boxes')})."
 
 
 def _in_holes(evidence: Evidence) -> Finding | None:
@@ -92,7 +93,8 @@ def _outgrown(evidence: Evidence) -> str:
 
 def _listed_holes(found: Sequence[HoleFacts]) -> str:
     return "; ".join(
-        f"{_range(facts)} ({facts.num_boxes:,} boxes, {facts.hole.min_share:.0%} of places at worst)" for facts in found
+        f"{_range(facts)} ({counted(facts.num_boxes, 'box', 'boxes')}, {facts.hole.min_share:.0%} of places at worst)"
+        for facts in found
     )
 
 
@@ -144,8 +146,8 @@ def _starved(evidence: Evidence) -> Finding | None:
         name="starved_boxes",
         area=Area.ANCHORS,
         severity=Severity.WARNING,
-        what=f"{starved:,} train boxes have no anchor at all.",
-        evidence=f"{_share(starved, total)} of {total:,}: another box of the photo took their best anchor, "
+        what=f"{starved:,} of {counted(total, 'train box', 'train boxes')} got no anchor at all.",
+        evidence=f"{_share(starved, total)} of them: another box of the photo took their best anchor, "
         "and they have no other.",
         effect="They train as background.",
         fix="Small boxes side by side need a finer grid: a larger input, or an FPN model.",
@@ -179,7 +181,7 @@ def _piles(evidence: Evidence) -> Finding | None:
         name="piles",
         area=Area.ANCHORS,
         severity=Severity.WARNING if share >= SOME_STARVED else Severity.INFO,
-        what=f"{evidence.num_pile_boxes:,} train boxes overlap a neighbour of their class more than NMS allows.",
+        what=f"{evidence.num_pile_boxes:,} of {total:,} train boxes stand closer than NMS allows.",
         evidence=f"{share:.1%} have IoU ≥ {evidence.nms_iou:.2g} with another box of the class; only one is kept.",
         effect="Even perfect detections of both are cut down to one.",
         fix="Raise post_processing's iou_threshold if piles matter.",

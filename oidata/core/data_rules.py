@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from oidata.core.evidence import Evidence, Reads, Rule
 from oidata.core.findings import Area, Finding, Severity
 from oidata.core.tables import TRAIN, VALIDATION
+from oidata.core.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,8 +81,8 @@ def _collateral(evidence: Evidence) -> Finding | None:
         area=Area.DATA,
         severity=_severity(share),
         what=f"On {share:.0%} of the train photos with boxes a stripped object stays to be seen.",
-        evidence=f"{facts.num_collateral:,} of {facts.num_boxed:,} train photos with boxes; {facts.num_emptied:,} of "
-        "them have no box left.",
+        evidence=f"{facts.num_collateral:,} of {counted(facts.num_boxed, 'train photo')} with boxes; of these "
+        f"{facts.num_emptied:,} have no box left.",
         effect="The hard-example miner picks just those objects as background, against the boxes that remain.",
         fix="Leave those photos out of the shards, or strip less.",
         source="TFOD core/losses.py, HardExampleMiner",
@@ -129,8 +130,8 @@ def _unverified_pairs(evidence: Evidence) -> Finding | None:
 
 def _listed_pairs(pairs: Sequence[PairFacts], most: int = 4) -> str:
     listed = "; ".join(
-        f"{pair.other_display_name} was never verified on {pair.num_unverified:,} of {pair.num_photos:,} train photos "
-        f"of {pair.display_name}"
+        f"{pair.other_display_name} was never verified on {pair.num_unverified:,} of "
+        f"{counted(pair.num_photos, 'train photo')} of {pair.display_name}"
         for pair in pairs[:most]
     )
     return listed + (f"; and {len(pairs) - most:,} more pairs" if len(pairs) > most else "")
@@ -142,7 +143,9 @@ def _leakage(evidence: Evidence) -> Finding | None:
         return None
     total = sum(leak.num_in_other for leak in looks.leaks)
     measured = sum(facts.num_usable for facts in evidence.data.photos if facts.split != TRAIN)
-    listed = "; ".join(f"{leak.num_in_other:,} photos of {leak.other} also in {leak.split}" for leak in looks.leaks)
+    listed = "; ".join(
+        f"{counted(leak.num_in_other, 'photo')} of {leak.other} also in {leak.split}" for leak in looks.leaks
+    )
     return Finding(
         name="leakage",
         area=Area.METRIC,
@@ -159,7 +162,9 @@ def _few_boxes(evidence: Evidence) -> Finding | None:
     few = [facts for facts in evidence.boxes(TRAIN) if 0 < facts.num_truth < FEW_BOXES]
     if not few:
         return None
-    listed = ", ".join(f"{facts.display_name} {facts.num_truth:,} on {facts.num_photos:,} photos" for facts in few)
+    listed = ", ".join(
+        f"{facts.display_name} {facts.num_truth:,} on {counted(facts.num_photos, 'photo')}" for facts in few
+    )
     names = " and ".join(facts.display_name for facts in few)
     return Finding(
         name="few_boxes",
@@ -241,8 +246,9 @@ def _turned(evidence: Evidence) -> Finding | None:
         name="turned_photos",
         area=Area.DATA,
         severity=Severity.INFO,
-        what=f"{looks.num_turned:,} photos carry an EXIF orientation, {looks.num_rotated:,} a Rotation in the release.",
-        evidence="Boxes fit the pixels as stored, as TensorFlow reads them; viewers turn the picture.",
+        what="Some photos lie on their side.",
+        evidence=f"{counted(looks.num_turned, 'photo')} with an EXIF orientation, {looks.num_rotated:,} with a "
+        "Rotation in the release. Boxes fit the pixels as stored, as TensorFlow reads them; viewers turn the picture.",
         effect="Boxes look misplaced in a viewer though they are right; training sees objects lying on their side.",
         fix="Leave them, or drop them if upright objects matter. Never let a tool turn the pixels without the boxes.",
         source="Exif 2.32, tag 0x0112; TensorFlow's decode_jpeg ignores it",
@@ -257,12 +263,12 @@ def _not_rgb(evidence: Evidence) -> Finding | None:
     return Finding(
         name="not_rgb",
         area=Area.DATA,
-        severity=Severity.WARNING if set(odd) - {"L"} else Severity.INFO,
+        severity=Severity.INFO,
         what="Some photos are not RGB.",
         evidence=f"{', '.join(f'{number:,} of mode {mode}' for mode, number in sorted(odd.items()))}.",
-        effect="Grey photos are read as RGB; CMYK ones come out with wrong colours or stop the reader.",
-        fix="Nothing to do for grey ones; convert the others to RGB when you write shards.",
-        source="TensorFlow core/lib/jpeg/jpeg_mem.cc",
+        effect="TensorFlow decodes grey and CMYK photos as RGB; those of CMYK may have odd colours.",
+        fix="Nothing to do for grey ones; look at the others, and drop what looks wrong.",
+        source="Measured with TensorFlow 2.21; core/lib/jpeg/jpeg_mem.cc",
     )
 
 
@@ -293,8 +299,8 @@ def _over_max_boxes(evidence: Evidence) -> Finding | None:
         name="max_number_of_boxes",
         area=Area.DATA,
         severity=Severity.WARNING,
-        what=f"{photos:,} train photos have more than {most:,} boxes.",
-        evidence=f"max_number_of_boxes is {most:,}; {cut:,} boxes are cut off.",
+        what=f"{counted(photos, 'train photo')} with more than {most:,} boxes.",
+        evidence=f"max_number_of_boxes is {most:,}; {counted(cut, 'box is', 'boxes are')} cut off.",
         effect="The boxes beyond are not read, and their objects train as background.",
         fix=f"Set train_config.max_number_of_boxes to {max(facts.max_boxes or 0 for facts in splits):,}.",
         source="TFOD inputs.py, pad_input_data_to_static_shapes",

@@ -272,13 +272,16 @@ def _matcher(ssd: Ssd, name: str) -> Matcher:
         fault = f"{name} has {f'the matcher {kind}' if kind else 'no matcher'}."
         raise ConfigError(fault, "Audited is argmax_matcher.")
     argmax = ssd.matcher.argmax_matcher
-    return Matcher(
-        matched_threshold=argmax.matched_threshold,
-        unmatched_threshold=argmax.unmatched_threshold,
-        force_match=argmax.force_match_for_each_row,
-        ignore_thresholds=argmax.ignore_thresholds,
-        negatives_lower_than_unmatched=argmax.negatives_lower_than_unmatched,
-    )
+    try:
+        return Matcher(
+            matched_threshold=argmax.matched_threshold,
+            unmatched_threshold=argmax.unmatched_threshold,
+            force_match=argmax.force_match_for_each_row,
+            ignore_thresholds=argmax.ignore_thresholds,
+            negatives_lower_than_unmatched=argmax.negatives_lower_than_unmatched,
+        )
+    except ConfigError as error:
+        raise ConfigError(f"{name}: {error.message}", error.hint) from None
 
 
 def _size(value: int, kind: str, name: str) -> int:

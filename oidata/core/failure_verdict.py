@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from oidata.core.failures import Cause, Kind
 from oidata.core.findings import Area, Verdict
 from oidata.core.metric_rules import FEW_TO_MEASURE
+from oidata.core.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,7 +70,7 @@ def failure_verdict(found: Evaluation) -> Verdict:
 
 def _caution(num_truth: int) -> Iterator[str]:
     if num_truth < FEW_TO_MEASURE:
-        yield f"All of this rests on {_counted(num_truth, 'box', 'boxes')}: another training would tell another story."
+        yield f"All of this rests on {counted(num_truth, 'box', 'boxes')}: another training would tell another story."
 
 
 _OPENINGS = {
@@ -96,10 +97,6 @@ def _steps(causes: Sequence[CauseFacts]) -> list[str]:
     steps = sorted(best.items(), key=lambda item: -(item[1].gain or 0))[:_NUM_STEPS]
     words = ("First", "Then", "After that")
     return [
-        f"{word} ({_counted(each.num, *_NOUNS[Kind(each.kind)])}, {each.gain:+.3f} mAP): {fix}"
+        f"{word} ({counted(each.num, *_NOUNS[Kind(each.kind)])}, {each.gain:+.3f} mAP): {fix}"
         for word, (fix, each) in zip(words, steps, strict=False)
     ]
-
-
-def _counted(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"

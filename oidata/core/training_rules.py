@@ -10,6 +10,7 @@ from oidata.core.findings import Area, Finding, Severity
 from oidata.core.pipeline import differences
 from oidata.core.schedule import schedule
 from oidata.core.tables import TRAIN, VALIDATION
+from oidata.core.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -59,7 +60,7 @@ def _no_checkpoint(evidence: Evidence) -> Finding | None:
         what=f"Training cannot start: {checkpoint} is no checkpoint."
         if checkpoint
         else "Training starts from random weights: fine_tune_checkpoint is not set.",
-        evidence=f"{num_photos:,} train photos; from scratch, {ENOUGH_FROM_SCRATCH:,} are a floor.",
+        evidence=f"{counted(num_photos, 'train photo')}; from scratch, {ENOUGH_FROM_SCRATCH:,} are a floor.",
         effect="TFOD stops where it finds no such file."
         if checkpoint
         else "The backbone has to learn edges and textures from these photos alone, and overfits to them instead.",
@@ -125,8 +126,8 @@ def _too_many_epochs(evidence: Evidence) -> Finding | None:
         area=Area.TRAINING,
         severity=Severity.WARNING,
         what=f"Training sees every photo about {epochs:,.0f} times.",
-        evidence=f"{train.num_steps:,} steps × batch of {train.batch_size:,} over {num_photos:,} photos; SSD's own "
-        f"longest schedule is {MAX_EPOCHS} epochs, which is {enough:,} steps here.",
+        evidence=f"{train.num_steps:,} steps × batch of {train.batch_size:,} over {counted(num_photos, 'photo')}; "
+        f"SSD's own longest schedule is {MAX_EPOCHS} epochs, which is {enough:,} steps here.",
         effect="Validation loss rises again while training loss falls: the model learns the photos by heart.",
         fix=f"Set num_steps to at most {enough:,}, evaluate often, and keep the checkpoint of the best validation mAP.",
         source="Liu et al., SSD (2016), section 3.1",
@@ -335,7 +336,7 @@ def _eval_examples(evidence: Evidence) -> Finding | None:
         name="eval_num_examples",
         area=Area.TRAINING,
         severity=Severity.INFO,
-        what=f"eval_config.num_examples is {asked:,}, and the validation split has {facts.num_usable:,} photos.",
+        what=f"eval_config.num_examples is {asked:,}, validation has {counted(facts.num_usable, 'photo')}.",
         evidence="TF1 takes it as the number of examples to evaluate; the loop of TF2 does not read it.",
         effect="None on training; with fewer examples than photos the metric is that of a part.",
         fix=f"Set it to {facts.num_usable:,}, or leave it out with TF2.",

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from oidata.core.tables import STATUSES
+from oidata.core.words import counted
 from oidata.dataset import ATTRIBUTION_NAME
-from oidata.report.summary import Summary, Table, counted
+from oidata.report.summary import Summary, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

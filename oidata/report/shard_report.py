@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from oidata import __version__
 from oidata.core.admission import REASONS
-from oidata.report.summary import Share, Summary, Table, counted
+from oidata.core.words import counted
+from oidata.report.summary import Share, Summary, Table
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

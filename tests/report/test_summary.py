@@ -2,7 +2,7 @@
 
 import pytest
 
-from oidata.report.summary import counted
+from oidata.core.words import counted
 
 
 @pytest.mark.parametrize(
