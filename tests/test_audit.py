@@ -571,7 +571,7 @@ GROUPS = {"is_group_of": {"yes": 50, "no": 50, "unknown": 0}}
         (with_rarer_lemons, "imbalance", Severity.WARNING),
         (lambda e: replace(e, data=replace(e.data, twins=(MADE,))), "twins", Severity.ERROR),
         (lambda e: with_looks(e, overlaps=(Overlap("train", "validation", 1, 1, 1),)), "leakage", Severity.WARNING),
-        (lambda e: with_looks(e, modes={"RGB": 1, "CMYK": 1}), "not_rgb", Severity.WARNING),
+        (lambda e: with_looks(e, modes={"RGB": 1, "CMYK": 1}), "not_rgb", Severity.INFO),
         (lambda e: with_looks(e, modes={"RGB": 1, "L": 1}), "not_rgb", Severity.INFO),
         (lambda e: with_looks(e, num_undecodable=1), "unusable_photos", Severity.ERROR),
         (lambda e: with_matches(e, num_matched=89), "unmatched_boxes", Severity.WARNING),
