@@ -24,6 +24,7 @@ from oidata.errors import ConfigError, DatasetError, UsageError
 from oidata.io.configs import DEFAULT_NAME, read_config
 from oidata.io.detections import read_detections
 from oidata.io.photos import sha256_of
+from oidata.report.evaluation_galleries import pictures
 from oidata.report.evaluation_page import page
 from oidata.report.evaluation_summary import summary
 from oidata.report.page import render
@@ -182,7 +183,9 @@ def evaluate(dataset: Dataset, request: Request | None = None) -> EvaluationRepo
         against=compared,
         notes=(*_notes(dataset, run, scored), *unknown),
     )
-    html = render(page(report.about, found, report.verdict, compared, report.notes))
+    shown = pictures(dataset, scored, found, tables.boxes, numbers)
+    holes = numbers.holes if numbers else ()
+    html = render(page(found, report.verdict, compared, report.about, report.notes, holes, shown))
     run.write_evaluation(report.to_dict(), found.failures, html)
     return report
 

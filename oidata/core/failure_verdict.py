@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oidata.core.failures import Cause, Kind
-from oidata.core.findings import Area, Verdict
+from oidata.core.findings import Verdict
 from oidata.core.metric_rules import FEW_TO_MEASURE
 from oidata.core.words import counted
 
@@ -20,32 +20,35 @@ _NUM_STEPS = 3
 _LITTLE = 0.01
 """A gain of less than a point of mAP is no step to take."""
 
-_OTHER_ANCHORS = "Sizes that no anchor fits: change the anchors (oidata audit suggests some)."
-_MIXED_UP = "Classes that are mixed up: fetch more photos that show both, and look at these ones."
+_OTHER_ANCHORS = ("sizes that no anchor fits", "change the anchors (oidata audit suggests some)")
+_MIXED_UP = ("classes that are mixed up", "look at them, and fetch more photos that show both")
 _FIXES = {
-    Cause.STARVED: "Boxes that share their best anchor: more anchors of their size (oidata audit suggests some).",
+    Cause.STARVED: ("boxes that share their best anchor", "more anchors of their size (oidata audit suggests some)"),
     Cause.SIZE_HOLE: _OTHER_ANCHORS,
     Cause.FORCED_ONLY: _OTHER_ANCHORS,
-    Cause.TRUNCATED: "Truncated objects: strip them (oidata strip), or fetch more of them.",
-    Cause.OCCLUDED: "Occluded objects: fetch more of them, or strip them (oidata strip --occluded).",
-    Cause.DEPICTION: "Depictions: strip them (oidata strip), or fetch more of them.",
-    Cause.TINY: "Objects that are tiny at the network's input: enlarge the input (image_resizer).",
-    Cause.SUPPRESSED: "Piles: raise iou_threshold in post_processing, and see whether more is found twice.",
-    Cause.BELOW_THRESHOLD: "Objects found with a low score: train longer, with a rate that decays.",
+    Cause.TRUNCATED: ("truncated objects", "strip them (oidata strip), or fetch more of them"),
+    Cause.OCCLUDED: ("occluded objects", "fetch more of them, or strip them (oidata strip --occluded)"),
+    Cause.DEPICTION: ("depictions", "strip them (oidata strip), or fetch more of them"),
+    Cause.TINY: ("objects that are tiny at the network's input", "enlarge the input (image_resizer)"),
+    Cause.SUPPRESSED: ("piles", "raise iou_threshold in post_processing, and see whether more is found twice"),
+    Cause.BELOW_THRESHOLD: ("objects found with a low score", "train longer, with a rate that decays"),
     Cause.TAKEN_FOR_OTHER: _MIXED_UP,
-    Cause.IN_SPITE_OF_ANCHORS: "Objects missed though anchors reach them: begin from a checkpoint, and add photos.",
-    Cause.DUPLICATE: "Objects found twice: lower iou_threshold in post_processing.",
-    Cause.LOCALISATION: "Boxes beside their objects: train longer, or give the localisation loss more weight.",
+    Cause.IN_SPITE_OF_ANCHORS: (
+        "objects missed though anchors reach them",
+        "look at them, begin from a checkpoint, and add photos",
+    ),
+    Cause.DUPLICATE: ("objects found twice", "lower iou_threshold in post_processing"),
+    Cause.LOCALISATION: (
+        "boxes beside their objects",
+        "train longer, or give the localisation loss more weight",
+    ),
     Cause.OTHER_CLASS: _MIXED_UP,
-    Cause.UNVERIFIED: "Detections of classes that nobody looked for: look at them, some may be right.",
-    Cause.BACKGROUND: "Detections on the background: look for objects without a box, and fetch --negatives.",
+    Cause.UNVERIFIED: ("detections of classes that nobody looked for", "look at them, some may be right"),
+    Cause.BACKGROUND: ("detections on the background", "look for objects without a box, and fetch --negatives"),
 }
+"""By cause, what it is that fails, and what to try."""
+
 _NOUNS = {Kind.MISSED: ("box", "boxes"), Kind.FALSE_POSITIVE: ("detection", "detections")}
-_NAMES = {
-    Area.DATA: "the data",
-    Area.ANCHORS: "anchors and input size",
-    Area.TRAINING: "training (what anchors and boxes allowed, and the model did not learn)",
-}
 
 
 def failure_verdict(found: Evaluation) -> Verdict:
@@ -55,22 +58,29 @@ def failure_verdict(found: Evaluation) -> Verdict:
     neither.
     """
     lost = found.lost
-    shares = {Area.DATA: lost.data, Area.ANCHORS: lost.anchors, Area.TRAINING: lost.training}
     if lost.lost < _LITTLE:
         return Verdict("neither", f"mAP at an IoU of 0.5 is {lost.ap:.3f}: there is nothing to mend.")
-    parts = [f"{value:.3f} {_NAMES[area]}" for area, value in shares.items()]
     answer = _answer(lost)
-    division = (
-        f"mAP at an IoU of 0.5 is {lost.plain_ap:.3f} if every box counts as one object, so {lost.lost:.3f} are lost. "
-        f"Of these the rules of Open Images (groups) give back {lost.metric:.3f}; mended in this order, "
-        f"{', '.join(parts[:-1])} and {parts[-1]} make up the rest."
+    sentences = (_OPENINGS[answer], *_caution(found.num_truth), _division(lost), *_steps(found.causes))
+    return Verdict(answer, " ".join(sentences))
+
+
+def _division(lost: LostAp) -> str:
+    groups = ""
+    if round(lost.metric, 3):
+        verb = "give back" if lost.metric > 0 else "take another"
+        groups = f" The rules of Open Images for group boxes {verb} {abs(lost.metric):.3f}."
+    data, anchors, training = (round(each, 3) + 0.0 for each in (lost.data, lost.anchors, lost.training))
+    return (
+        f"mAP at an IoU of 0.5 is {lost.plain_ap:.3f} if every box counts as one object: {lost.lost:.3f} are lost."
+        f"{groups} Mended in this order, the data would give {data:.3f}, anchors and input size {anchors:.3f}, and "
+        f"training {training:.3f}, which is all that no other cause explains."
     )
-    return Verdict(answer, " ".join((_OPENINGS[answer], division, *_caution(found.num_truth), *_steps(found.causes))))
 
 
 def _caution(num_truth: int) -> Iterator[str]:
     if num_truth < FEW_TO_MEASURE:
-        yield f"All of this rests on {counted(num_truth, 'box', 'boxes')}: another training would tell another story."
+        yield f"This rests on only {counted(num_truth, 'box', 'boxes')}: another training may tell another story."
 
 
 _OPENINGS = {
@@ -97,6 +107,6 @@ def _steps(causes: Sequence[CauseFacts]) -> list[str]:
     steps = sorted(best.items(), key=lambda item: -(item[1].gain or 0))[:_NUM_STEPS]
     words = ("First", "Then", "After that")
     return [
-        f"{word} ({counted(each.num, *_NOUNS[Kind(each.kind)])}, {each.gain:+.3f} mAP): {fix}"
-        for word, (fix, each) in zip(words, steps, strict=False)
+        f"{word}, {what} ({counted(each.num, *_NOUNS[Kind(each.kind)])}, {each.gain:+.3f} mAP): {fix}."
+        for word, ((what, fix), each) in zip(words, steps, strict=False)
     ]

@@ -9,6 +9,7 @@ from oidata.core.tables import TRAIN
 from oidata.report import audit_tables as tables
 from oidata.report import plots
 from oidata.report.page import Figure, Page, Section
+from oidata.report.summary import filled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,7 +54,7 @@ def _sizes(evidence: Evidence) -> Section:
         "Box sizes",
         "How large objects are where the network sees them.",
         figures=(*_size_plots(evidence), *_ratio_plot(evidence), *_heat_maps(evidence)),
-        tables=tables.filled(tables.sizes(evidence), tables.ratios(evidence)),
+        tables=filled(tables.sizes(evidence), tables.ratios(evidence)),
     )
 
 
@@ -125,7 +126,7 @@ def _anchors(evidence: Evidence) -> Iterator[Section]:
         f"{anchors.num_anchors:,} anchors at an input of {width_px} × {height_px} px, and the exact matcher on every "
         "box: matched has an anchor at the threshold, forced only has one through the forced match, starved has none.",
         figures=(_coverage(evidence, anchors), _matched(anchors), _layers(anchors)),
-        tables=tables.filled(
+        tables=filled(
             tables.layers(anchors),
             tables.holes(evidence),
             tables.matches(anchors.boxes, "Boxes and their anchors"),
@@ -202,7 +203,7 @@ def _per_image(evidence: Evidence) -> Section:
         "Per photo",
         "What one photo brings to a training step.",
         figures=(figure,),
-        tables=tables.filled(tables.per_image(evidence), tables.mixes(evidence)),
+        tables=filled(tables.per_image(evidence), tables.mixes(evidence)),
     )
 
 
@@ -224,7 +225,7 @@ def _data(evidence: Evidence) -> Section:
     return Section(
         "Dataset",
         "What the release says, what strip marked, and what nobody looked for.",
-        tables=tables.filled(
+        tables=filled(
             tables.photos(evidence),
             tables.classes(evidence),
             tables.flags(evidence),
@@ -241,6 +242,6 @@ def _photos(evidence: Evidence) -> Section:
     return Section(
         "Photos",
         "Every photo, decoded once." if seen else "No photo was there to be decoded.",
-        tables=tables.filled(tables.looks(evidence), tables.overlaps(evidence)),
+        tables=filled(tables.looks(evidence), tables.overlaps(evidence)),
         notes=(*broken, *turned),
     )

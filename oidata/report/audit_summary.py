@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from oidata.core.tables import TRAIN
 from oidata.report import audit_tables as tables
-from oidata.report.summary import Summary, Table
+from oidata.report.summary import Summary, Table, filled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ def summary(
 ) -> Summary:
     """The audit for a person in a hurry; the page has the rest."""
     notes = (*not_done, *_unsuggested(evidence))
-    return Summary(about, tables.filled(*_tables(evidence)), notes, findings, evidence.patch, verdict.text)
+    return Summary(about, filled(*_tables(evidence)), notes, findings, evidence.patch, verdict.text)
 
 
 def _unsuggested(evidence: Evidence) -> Iterator[str]:

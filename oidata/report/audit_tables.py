@@ -302,11 +302,6 @@ def overlaps(evidence: Evidence) -> Table:
     return Table("Duplicates and near duplicates", columns, tuple(rows))
 
 
-def filled(*tables: Table) -> tuple[Table, ...]:
-    """The tables that have rows."""
-    return tuple(table for table in tables if table.rows)
-
-
 def _px(row: SizeRow, name: str) -> object:
     value = row.side_px[name]
     return None if value is None else round(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oidata.report import evaluation_tables as tables
-from oidata.report.summary import Summary
+from oidata.report.summary import Summary, filled
 
 if TYPE_CHECKING:
     from oidata.core.comparison import Comparison
@@ -17,14 +17,14 @@ def summary(
     about: str, found: Evaluation, verdict: Verdict, compared: Comparison | None, notes: tuple[str, ...]
 ) -> Summary:
     """The evaluation for a person in a hurry; the page has the rest."""
-    shown = (
+    shown = filled(
+        tables.lost(found),
+        *tables.causes(found, is_brief=True),
         tables.metrics(found),
         tables.points(found),
         tables.errors(found),
-        tables.causes(found),
         tables.confusion(found),
         tables.sizes(found),
-        tables.lost(found),
         *(tables.against(compared) if compared else ()),
     )
-    return Summary(about, shown, (tables.why_metrics_differ(found), *notes), verdict=verdict.text)
+    return Summary(about, shown, (tables.ORDER, tables.why_metrics_differ(found), *notes), verdict=verdict.text)

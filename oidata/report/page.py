@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Figure:
-    """A plot: an SVG element as text, made by `oidata.report.plots`, and what it shows. Small ones stand in a row."""
+    """A plot: an SVG element as text, made by `oidata.report.plots`, and what it shows.
+
+    Small ones stand in a row, wide ones alone.
+    """
 
     svg: str
     caption: str
     is_small: bool = False
+    is_wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,35 @@ class Picture:
     uri: str
     title: str
     text: str
+
+
+@dataclass(frozen=True)
+class Key:
+    """What a colour means."""
+
+    colour: str
+    text: str
+
+
+@dataclass(frozen=True)
+class HeatCell:
+    """A cell of a heat table: its text, a smaller one, how strong its colour is (0 to 1), and whether it is good."""
+
+    text: str
+    more: str = ""
+    shade: float = 0.0
+    is_good: bool = False
+
+
+@dataclass(frozen=True)
+class HeatTable:
+    """A table whose cells are coloured: what the first column holds, the others' names, and rows with theirs."""
+
+    title: str
+    text: str
+    corner: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[HeatCell, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -45,12 +78,17 @@ class Gallery:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page: what it answers, then figures, tables and galleries. `patch` is text to be copied."""
+    """A part of a page: what it answers, then figures, notes, tables and galleries, and what the colours of these mean.
+
+    `patch` is text to be copied.
+    """
 
     title: str
     text: str = ""
     figures: tuple[Figure, ...] = ()
+    heats: tuple[HeatTable, ...] = ()
     tables: tuple[Table, ...] = ()
+    keys: tuple[Key, ...] = ()
     galleries: tuple[Gallery, ...] = ()
     notes: tuple[str, ...] = ()
     patch: str = ""

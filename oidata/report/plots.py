@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's palette, which colour-blind people can tell apart: https://jfly.uni-koeln.de/color/
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_MARK = "#5b6675"
+MARK = "#5b6675"
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # the page's own font
     "svg.hashsalt": "oidata",  # the same plot is the same text
@@ -23,6 +23,7 @@ _STYLE: dict[Any, Any] = {
     "text.parse_math": False,  # a dollar in a class name is a dollar
     "axes.edgecolor": "#9aa4b1",
     "axes.labelcolor": "#1c2430",
+    "axes.unicode_minus": False,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "xtick.color": "#5b6675",
@@ -63,15 +64,15 @@ def histogram(
     """
     from matplotlib.ticker import MaxNLocator
 
-    with _axes(height=3.0) as (axes, svg):
-        for colour, (name, values) in zip(_cycle(), counts.items(), strict=False):
+    with drawing(height=3.0) as (axes, svg):
+        for colour, (name, values) in zip(colours(), counts.items(), strict=False):
             axes.stairs(values, edges, label=name, color=colour, fill=True, alpha=0.25)
             axes.stairs(values, edges, color=colour, linewidth=1.2)
-        _log_axis(axes, axis, edges[0], edges[-1])
+        log_axis(axes, axis, edges[0], edges[-1])
         axes.set_ylabel("boxes")
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         _draw_marks(axes, marks)
-        _legend(axes, counts, "upper left")
+        legend(axes, counts, "upper left")
     return svg[0]
 
 
@@ -79,36 +80,36 @@ def coverage(
     sides: Sequence[float], shares: Mapping[str, Sequence[float]], holes: Sequence[tuple[float, float]], even: float
 ) -> str:
     """The share of randomly placed boxes that reach an anchor, by size in pixels, with the holes shaded."""
-    with _axes(height=3.0) as (axes, svg):
+    with drawing(height=3.0) as (axes, svg):
         for low, high in holes:
             axes.axvspan(low, high, color="#b3261e", alpha=0.12, linewidth=0)
-        for colour, (name, values) in zip(_cycle(), shares.items(), strict=False):
+        for colour, (name, values) in zip(colours(), shares.items(), strict=False):
             axes.plot(sides, [100 * value for value in values], label=name, color=colour)
-        axes.axhline(100 * even, color=_MARK, linewidth=0.8, linestyle="--")
-        _log_axis(axes, SIDE, sides[0], sides[-1])
+        axes.axhline(100 * even, color=MARK, linewidth=0.8, linestyle="--")
+        log_axis(axes, SIDE, sides[0], sides[-1])
         axes.set_ylim(0, 103)
         axes.set_ylabel("% with an anchor at the threshold")
-        _legend(axes, shares, "lower left", above=True)
+        legend(axes, shares, "lower left", above=True)
     return svg[0]
 
 
 def bars(labels: Sequence[str], values: Mapping[str, Sequence[float]], x_label: str, y_label: str) -> str:
     """Grouped bars: one group for each label, one bar in it for each name."""
-    with _axes(height=2.8) as (axes, svg):
+    with drawing(height=2.8) as (axes, svg):
         width = 0.8 / max(len(values), 1)
-        for place, (colour, (name, heights)) in enumerate(zip(_cycle(), values.items(), strict=False)):
+        for place, (colour, (name, heights)) in enumerate(zip(colours(), values.items(), strict=False)):
             at = [index - 0.4 + width * (place + 0.5) for index in range(len(labels))]
             axes.bar(at, heights, width, label=name, color=colour, alpha=0.85)
         axes.set_xticks(range(len(labels)), labels)
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
-        _legend(axes, values if len(values) > 1 else (), "best")
+        legend(axes, values if len(values) > 1 else (), "best")
     return svg[0]
 
 
 def heat_map(coverage_grid: Sequence[Sequence[float]], title: str) -> str:
     """Where boxes lie: a grid of numbers, rows from the top of the photo."""
-    with _axes(width=3.4, height=3.4) as (axes, svg):
+    with drawing(width=3.4, height=3.4) as (axes, svg):
         axes.imshow(coverage_grid, extent=(0, 1, 1, 0), cmap="viridis", vmin=0, interpolation="nearest")
         axes.set_xticks((0, 0.5, 1))
         axes.set_yticks((0, 0.5, 1))
@@ -116,13 +117,14 @@ def heat_map(coverage_grid: Sequence[Sequence[float]], title: str) -> str:
     return svg[0]
 
 
-def _cycle() -> Iterator[str]:
+def colours() -> Iterator[str]:
+    """The palette, again and again."""
     while True:
         yield from COLOURS
 
 
 @contextmanager
-def _axes(width: float = 6.4, height: float = 3.0) -> Iterator[tuple[Axes, list[str]]]:
+def drawing(width: float = 6.4, height: float = 3.0) -> Iterator[tuple[Axes, list[str]]]:
     """Axes to draw on; when the block ends, the list holds the drawing's SVG."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -137,14 +139,16 @@ def _axes(width: float = 6.4, height: float = 3.0) -> Iterator[tuple[Axes, list[
     svg.append(whole[whole.index("<svg") :])
 
 
-def _legend(
+def legend(
     axes: Axes, names: Collection[str], place: Literal["upper left", "lower left", "best"], *, above: bool = False
 ) -> None:
+    """A legend, if there are names."""
     if names:
         axes.legend(loc=place, bbox_to_anchor=(0, 1) if above else None)
 
 
-def _log_axis(axes: Axes, axis: Axis, low: float, high: float) -> None:
+def log_axis(axes: Axes, axis: Axis, low: float, high: float) -> None:
+    """Make the x axis of a drawing a logarithmic one."""
     axes.set_xscale("log", base=2)
     axes.set_xlim(low, high)
     ticks = {at: label for at, label in axis.ticks.items() if low <= at <= high}
@@ -157,7 +161,7 @@ def _draw_marks(axes: Axes, marks: Sequence[Mark]) -> None:
     low, high = axes.get_xlim()
     for mark in marks:
         if low <= mark.at <= high:
-            axes.axvline(mark.at, color=_MARK, linewidth=0.8, linestyle=":")
+            axes.axvline(mark.at, color=MARK, linewidth=0.8, linestyle=":")
             axes.annotate(
                 mark.label,
                 (mark.at, 1),
@@ -165,5 +169,5 @@ def _draw_marks(axes: Axes, marks: Sequence[Mark]) -> None:
                 ha="center",
                 va="bottom",
                 fontsize=8,
-                color=_MARK,
+                color=MARK,
             )

@@ -21,6 +21,32 @@ class Share:
 
 
 @dataclass(frozen=True)
+class Fixed:
+    """A number from 0 to 1 with three decimals, so that a column of them aligns."""
+
+    value: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f}"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A difference, printed with its sign: of counts a whole number, else with three decimals."""
+
+    value: float
+
+    def __str__(self) -> str:
+        if isinstance(self.value, int):
+            return f"{self.value:+,}" if self.value else "0"
+        value = round(self.value, 3)
+        return f"{value:+.3f}" if value else "0.000"
+
+
+_NUMBERS = int | float | Share | Fixed | Change
+
+
+@dataclass(frozen=True)
 class Table:
     """A titled table; numbers stay numbers, so that the renderer aligns them. None is shown as a dash."""
 
@@ -30,7 +56,7 @@ class Table:
 
     def is_numeric(self, index: int) -> bool:
         """Whether a column holds numbers and shares alone."""
-        return all(row[index] is None or isinstance(row[index], int | float | Share) for row in self.rows)
+        return all(row[index] is None or isinstance(row[index], _NUMBERS) for row in self.rows)
 
 
 @dataclass(frozen=True)
@@ -46,6 +72,11 @@ class Summary:
     findings: tuple[Finding, ...] = ()
     patch: str = ""
     verdict: str = ""
+
+
+def filled(*tables: Table) -> tuple[Table, ...]:
+    """The tables that have rows."""
+    return tuple(table for table in tables if table.rows)
 
 
 def cell(value: object) -> str:
