@@ -75,6 +75,7 @@ def scores(edges: Sequence[float], true: Sequence[int], false: Sequence[int], th
         axes.axvline(threshold, color="#1c2430", linewidth=1, linestyle="--", label=f"counts from {threshold:.3f}")
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter("{x:,.0f}")
+        axes.minorticks_off()
         axes.set_ylim(0.7, 2 * max(*true, *false, 1))
         axes.set_xlim(0, 1)
         axes.set_xlabel("score")
@@ -84,13 +85,20 @@ def scores(edges: Sequence[float], true: Sequence[int], false: Sequence[int], th
 
 
 def horizontal(rows: Sequence[Row], label: str, reach: tuple[float, float] | None = None, width: float = 6.4) -> str:
-    """Horizontal bars, the first above, with a text at the end of each; a waterfall where they start at each other."""
+    """Horizontal bars, the first above, with a text at the end of each; a waterfall where they start at each other.
+
+    Without a `reach` of the axis they are counts.
+    """
+    from matplotlib.ticker import MaxNLocator
+
     with drawing(width, height=0.9 + _ROW_HEIGHT * max(len(rows), 3)) as (axes, svg):
         _draw_rows(axes, rows)
         axes.set_yticks(range(len(rows)), [textwrap.fill(row.label, _LABEL_WIDTH) for row in rows])
         axes.tick_params(axis="y", length=0, labelcolor="#1c2430", labelsize=9)
         axes.set_ylim(max(len(rows), 1) - 0.5, -0.5)
         axes.set_xlabel(label)
+        if reach is None:  # counts
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         low, high = reach or _reach(rows)
         axes.set_xlim(low, high)
         if low < 0:

@@ -18,6 +18,7 @@ def summary(
 ) -> Summary:
     """The evaluation for a person in a hurry; the page has the rest."""
     shown = filled(
+        *(tables.against(compared) if compared else ()),
         tables.lost(found),
         *tables.causes(found, is_brief=True),
         tables.metrics(found),
@@ -25,6 +26,5 @@ def summary(
         tables.errors(found),
         tables.confusion(found),
         tables.sizes(found),
-        *(tables.against(compared) if compared else ()),
     )
     return Summary(about, shown, (tables.ORDER, tables.why_metrics_differ(found), *notes), verdict=verdict.text)

@@ -224,7 +224,7 @@ def why_metrics_differ(found: Evaluation) -> str:
         reasons.append(f"{number} without a detection, missed for the Challenge and TFOD's default alone")
     if in_groups:
         number = counted(in_groups, "detection")
-        reasons.append(f"{number} in group boxes, false for TFOD's default unless it fits the whole group")
+        reasons.append(f"{number} in group boxes, false for TFOD's default unless the group as a whole fits")
     if dropped:
         number = counted(dropped, "detection")
         reasons.append(f"{number} of classes that nobody looked for, which the Challenge drops")
