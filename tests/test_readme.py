@@ -11,13 +11,15 @@ import typer
 
 from oidata.cli import app
 from oidata.core.defects import REASONS
-from oidata.core.tables import SCHEMAS
+from oidata.core.failures import FAILURES, Cause, Error
+from oidata.core.tables import DETECTIONS, SCHEMAS
 from tests.test_cli import oidata
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 SESSION = re.search(r"```console\n(.*?)```", README, re.DOTALL)
 READER, LIBRARY = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-COMMANDS = sorted(set(re.findall(r"^oidata (?:fetch|strip|audit|shard) .*?(?=\s{2,}#|$)", README, re.MULTILINE)))
+VERBS = "fetch|strip|audit|shard|evaluate"
+COMMANDS = sorted(set(re.findall(rf"^oidata (?:{VERBS})\b.*?(?=\s{{2,}}#|$)", README, re.MULTILINE)))
 
 
 def lines(text: str) -> list[str]:
@@ -58,8 +60,17 @@ def test_there_are_commands_to_check() -> None:
 
 
 def test_columns_and_reasons_are_all_there() -> None:
-    """The README names every column of every table, and every strip reason."""
-    for schema in SCHEMAS:
+    """The README names every column of every table, every strip reason, and every error and cause of a failure."""
+    for schema in (*SCHEMAS, DETECTIONS, FAILURES):
         assert ", ".join(column.name for column in schema.columns) in README
     for reason in REASONS:
         assert reason.removesuffix("_unknown") in README
+    for name in (*Error, *Cause):
+        assert name in README
+
+
+def test_causes_stand_in_their_order() -> None:
+    """The README lists causes in the order in which, of several, the first counts."""
+    table = README[README.index("| failure | area | cause |") :]
+    places = [table.index(f"`{cause}`") for cause in Cause]
+    assert places == sorted(places)
