@@ -70,7 +70,8 @@ def pictures(
     shown = tuple(gallery for gallery in galleries if gallery.pictures)
     text = (
         f"The failures of each first cause, {NUM_PICTURES} at most: missed boxes by falling size (or score, where a "
-        "detection explains them), detections by falling score, and of each photo one before its others."
+        "detection explains them), detections by falling score, and of each photo one before its others. The px of a "
+        "box are of its side at the network's input."
     )
     keys = (
         Key(_TRUTH, "ground truth (thick: the box in question)"),
@@ -220,7 +221,7 @@ class _Shelf:
 
     def _of_detection(self, row: pd.Series) -> Iterator[str]:
         if pd.isna(row["box_id"]):
-            yield "overlaps no box"
+            yield "on no box that counts"
         elif row["cause"] == Cause.IN_GROUP:
             yield f"in a group of {self.names[row['mid']]}"
         else:

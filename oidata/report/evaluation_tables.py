@@ -141,11 +141,28 @@ def errors(found: Evaluation) -> Table:
 
 
 def confusion(found: Evaluation) -> Table:
-    """What is taken for what at the operating point."""
+    """What is taken for what at the operating point; of many classes those that are mixed up most often."""
     names = [each.display_name for each in found.v2.classes]
+    if len(names) > _MOST_COLUMNS:
+        return _mixed_up(found, names)
     rows: list[tuple[object, ...]] = [(name, *row) for name, row in zip(names, found.confusion, strict=False)]
     rows.append(("no box", *found.confusion[-1][:-1], None))
     return Table("What each box was taken for", ("box of", *(f"as {name}" for name in names), "missed"), tuple(rows))
+
+
+_MOST_COLUMNS = 6  # more classes side by side do not fit 100 columns
+_MOST_MIXED = 10
+
+
+def _mixed_up(found: Evaluation, names: Sequence[str]) -> Table:
+    pairs = [
+        (name, other, number, Share(number, sum(row)))
+        for name, row in zip(names, found.confusion, strict=False)
+        for other, number in zip(names, row, strict=False)
+        if number and other != name
+    ]
+    pairs.sort(key=lambda pair: -pair[2])
+    return Table("What was taken for what most often", ("box of", "as", "boxes", "of its"), tuple(pairs[:_MOST_MIXED]))
 
 
 def sizes(found: Evaluation) -> Table:

@@ -21,7 +21,7 @@ _HALO = "#000000"
 
 # A crop: its largest size, how many times the subject it shows, and its least share of the photo's longer side.
 _CROP_PX = (420, 290)
-_CONTEXT, _LEAST_SHARE = 2.0, 0.2
+_CONTEXT, _LEAST_SHARE = 2.0, 0.15
 
 _Box = tuple[float, float, float, float]
 

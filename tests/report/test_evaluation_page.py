@@ -164,7 +164,7 @@ def test_a_small_object_is_enlarged(tmp_path: Path) -> None:
         red, green, _ = np.asarray(picture.convert("RGB")).astype(int).transpose(2, 0, 1)
     at = np.argwhere(red - green > 120)
     assert np.allclose(at.mean(axis=0), (145, 210), atol=3)
-    assert np.allclose(np.ptp(at, axis=0), 42, atol=3)
+    assert np.allclose(np.ptp(at, axis=0), 56, atol=3)
 
 
 def test_causes_are_named_with_their_kind() -> None:

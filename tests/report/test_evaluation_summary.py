@@ -10,6 +10,8 @@ from rich.console import Console
 from oidata.core.evaluation import LostAp
 from oidata.core.failure_verdict import failure_verdict
 from oidata.evaluate import EvaluationReport
+from oidata.report import evaluation_tables as tables
+from oidata.report.summary import Share
 from oidata.report.terminal import show
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -185,3 +187,16 @@ def test_the_verdict_says_no_more_than_the_numbers(evaluated: EvaluationReport) 
     assert "This rests on only 1 box:" in failure_verdict(replace(found, num_truth=1)).text
     whole = LostAp(plain_ap=0.995, ap=0.995, lost=0.005, metric=0, data=0.005, anchors=0, training=0)
     assert failure_verdict(replace(found, lost=whole)).answer == "neither"
+
+
+def test_many_classes_do_not_flood_a_terminal(evaluated: EvaluationReport) -> None:
+    """Of more classes than fit side by side, those that are mixed up most often are listed, the most often first."""
+    found = evaluated.evaluation
+    number = 20
+    classes = tuple(replace(found.v2.classes[0], display_name=f"Class {place}") for place in range(number))
+    taken = [[place * (place + 1 == other) for other in range(number + 1)] for place in range(number + 1)]
+    many = replace(found, v2=replace(found.v2, classes=classes), confusion=tuple(map(tuple, taken)))
+    table = tables.confusion(many)
+    assert len(table.columns) == 4
+    assert table.rows[0] == ("Class 18", "Class 19", 18, Share(18, 18))
+    assert len(table.rows) == 10
