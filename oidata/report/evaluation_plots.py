@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 TRUE, FALSE, NEUTRAL = COLOURS[0], COLOURS[1], "#9aa4b1"
 _HOLE = "#b3261e"
 _ROW_HEIGHT, _LABEL_WIDTH = 0.33, 42
+_LETTERS_PER_INCH, _LETTERS_OF_A_KEY = 13.5, 7
 WIDE = 13.0
 _EQUAL_F1 = (0.2, 0.4, 0.6, 0.8)
 
@@ -62,7 +63,7 @@ def curves(lines: Mapping[str, Line]) -> str:
         axes.set_ylim(0, 1.03)
         axes.set_xlabel("recall")
         axes.set_ylabel("precision")
-        _legend_above(axes, len(lines))
+        _legend_above(axes)
     return svg[0]
 
 
@@ -80,7 +81,7 @@ def scores(edges: Sequence[float], true: Sequence[int], false: Sequence[int], th
         axes.set_xlim(0, 1)
         axes.set_xlabel("score")
         axes.set_ylabel("detections (log)")
-        _legend_above(axes, 3)
+        _legend_above(axes)
     return svg[0]
 
 
@@ -124,7 +125,7 @@ def _draw_rows(axes: Axes, rows: Sequence[Row]) -> None:
         )
         if place and row.start == rows[place - 1].end != 0:
             axes.plot((row.start, row.start), (place - 0.64, place - 0.36), color=NEUTRAL, linewidth=0.8)
-    _legend_above(axes, len({*meanings} - {""}))
+    _legend_above(axes)
 
 
 def _reach(rows: Iterable[Row]) -> tuple[float, float]:
@@ -150,7 +151,7 @@ def pairs(labels: Sequence[str], values: Mapping[str, Sequence[float | None]], l
         axes.set_ylim(max(len(labels), 1) - 0.5, -0.5)
         axes.set_xlim(0, 1.08)
         axes.set_xlabel(label)
-        _legend_above(axes, len(values))
+        _legend_above(axes)
     return svg[0]
 
 
@@ -178,11 +179,15 @@ def found_by_size(
         axes.set_ylim(0, 112)
         axes.set_yticks(range(0, 101, 25))
         axes.set_ylabel("% found")
-        _legend_above(axes, 1 if holes else 0)
+        _legend_above(axes)
     return svg[0]
 
 
-def _legend_above(axes: Axes, number: int) -> None:
-    """A legend over the whole width of the drawing, of that many entries."""
-    if number:
-        axes.figure.legend(loc="outside upper left", ncols=min(number, 4), fontsize=9)
+def _legend_above(axes: Axes) -> None:
+    """A legend over the whole width of the drawing, in as many columns as have room, if anything has a label."""
+    labels = axes.get_legend_handles_labels()[1]
+    if labels:
+        room = int(
+            axes.figure.bbox.width / axes.figure.dpi * _LETTERS_PER_INCH / (max(map(len, labels)) + _LETTERS_OF_A_KEY)
+        )
+        axes.figure.legend(loc="outside upper left", ncols=min(max(room, 1), len(labels)), fontsize=9)
