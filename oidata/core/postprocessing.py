@@ -12,7 +12,7 @@ from oidata.core.pipeline_pb2 import PostProcessing as PostProcessingMessage
 from oidata.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from oidata.core.pipeline_pb2 import BatchNonMaxSuppression
 
 _MANY: Final = 2048
+_BLOCK: Final = 128  # candidates that are compared with each other at once
 _MAX_LOG_SIZE: Final = np.float32(80)  # exp(89) is infinite in float32; the bound of faster_rcnn_box_coder.py
 
 
@@ -120,25 +121,31 @@ class Suppression:
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The index and the class of each detection, in order.
 
-        Classes do not touch each other, so all are gone through at once, by score, until there are enough.
+        Candidates of all classes are gone through by score, some at a time, until there are enough. Those taken count
+        and suppress wherever they lie; which of them are to be seen decides in the end.
         """
         num_boxes, num_classes = scores.shape
         is_seen = box_ops.area(_clipped(boxes, window)) > 0
-        is_alive = np.ones((num_classes, num_boxes), bool)
-        num_left = np.full(num_classes, self._max_per_class())
-        taken: list[tuple[int, int]] = []
-        for index in _in_order(scores.T.ravel(), self.score_threshold):
-            label, box = divmod(index, num_boxes)
-            if not is_alive[label, box] or not num_left[label]:
-                continue
-            num_left[label] -= 1
-            is_alive[label] &= box_ops.iou(boxes[box][None], boxes)[0] <= np.float32(self.iou_threshold)
-            if is_seen[box]:
-                taken.append((box, label))
-                if len(taken) == self.max_total_detections:
-                    break
-        indices, classes = np.array(taken, np.int64).reshape(-1, 2).T
-        return indices, classes
+        taken = np.zeros((2, 0), np.int64)
+        for indices in _in_order(scores.T.ravel(), self.score_threshold):
+            if np.count_nonzero(is_seen[taken[0]]) >= self.max_total_detections:
+                break
+            labels, candidates = np.divmod(indices, num_boxes)
+            block = np.stack([candidates, labels])
+            num_left = self._max_per_class() - np.bincount(taken[1], minlength=num_classes)
+            is_alive = ~self._clashes(boxes, taken, block).any(axis=0)
+            kept = _kept(labels.tolist(), is_alive, self._clashes(boxes, block, block), num_left)
+            taken = np.concatenate([taken, block[:, kept]], axis=1)
+        found, classes = taken[:, is_seen[taken[0]]][:, : self.max_total_detections]
+        return found, classes
+
+    def _clashes(
+        self, boxes: NDArray[np.float32], taken: NDArray[np.int64], block: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Which of the N `taken` suppress which of the M in `block`, (N, M); both are indices above classes."""
+        is_far = box_ops.iou(boxes[taken[0]], boxes[block[0]]) <= np.float32(self.iou_threshold)
+        clashes: NDArray[np.bool_] = ~is_far & (taken[1][:, None] == block[1])
+        return clashes
 
     def _max_per_class(self) -> int:
         return self.max_total_detections if self.is_class_agnostic else self.max_detections_per_class
@@ -231,23 +238,40 @@ def _limits(window: tuple[float, float]) -> NDArray[np.float32]:
     return np.array(window * 2, np.float32)
 
 
-def _in_order(scores: NDArray[np.float32], threshold: float) -> Iterator[int]:
+def _kept(
+    labels: Sequence[int], is_alive: NDArray[np.bool_], clashes: NDArray[np.bool_], num_left: NDArray[np.int64]
+) -> list[int]:
+    """The places that are taken of a block of candidates, the best first, whose `clashes` among each other are given.
+
+    `num_left` of each class may be taken.
+    """
+    kept: list[int] = []
+    is_alive, left = is_alive.copy(), num_left.tolist()
+    for place, label in enumerate(labels):
+        if is_alive[place] and left[label]:
+            left[label] -= 1
+            is_alive &= ~clashes[place]
+            kept.append(place)
+    return kept
+
+
+def _in_order(scores: NDArray[np.float32], threshold: float) -> Iterator[NDArray[np.int64]]:
     """The indices of the scores above the threshold, the best score first, at equal scores the lowest index.
 
-    The best of many are sorted first, since the others are seldom asked for.
+    They come some at a time. The best of many are sorted first, since the others are seldom asked for.
     """
     left = np.flatnonzero(scores > np.float32(threshold))
     if len(left) > _MANY:
         least = np.partition(scores[left], -_MANY)[-_MANY]
         is_best = scores[left] >= least
-        yield from _sorted(left[is_best], scores)
+        yield from _blocks(left[is_best], scores)
         left = left[~is_best]
-    yield from _sorted(left, scores)
+    yield from _blocks(left, scores)
 
 
-def _sorted(indices: NDArray[np.int64], scores: NDArray[np.float32]) -> list[int]:
-    order: list[int] = indices[np.argsort(-scores[indices], kind="stable")].tolist()
-    return order
+def _blocks(indices: NDArray[np.int64], scores: NDArray[np.float32]) -> Iterator[NDArray[np.int64]]:
+    order = indices[np.argsort(-scores[indices], kind="stable")]
+    yield from (order[at : at + _BLOCK] for at in range(0, len(order), _BLOCK))
 
 
 def _sigmoid(values: NDArray[np.float32]) -> NDArray[np.float32]:

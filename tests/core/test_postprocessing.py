@@ -89,8 +89,12 @@ def test_at_equal_scores_the_lowest_class_then_the_lowest_index_is_first() -> No
 
 
 @pytest.mark.parametrize("is_class_agnostic", [False, True])
-def test_detections_are_those_of_tensorflow(is_class_agnostic: bool) -> None:  # noqa: FBT001 - parametrised
+def test_detections_are_those_of_tensorflow(
+    is_class_agnostic: bool,  # noqa: FBT001 - parametrised
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """For any boxes and scores, ties included, nothing differs from TensorFlow's kernel run class by class."""
+    monkeypatch.setattr("oidata.core.postprocessing._BLOCK", 4)  # so that there are several
 
     @settings(max_examples=60)
     @given(drawn_boxes(6), arrays(np.float32, (6, 3), elements=st.sampled_from([0, 0.125, 0.25, 0.5, 0.75])))
@@ -107,9 +111,10 @@ def test_many_candidates_are_gone_through_in_order(monkeypatch: pytest.MonkeyPat
     """Scores are in order whether the best of them, with all their equals, are sorted apart or not."""
     scores = np.random.default_rng(0).integers(0, 9, 200).astype(np.float32)
     expected = sorted(np.flatnonzero(scores > 2).tolist(), key=lambda index: -scores[index])
-    for many in (1000, 7):
+    for many, block in ((1000, 1000), (7, 1000), (1000, 10), (50, 3)):
         monkeypatch.setattr("oidata.core.postprocessing._MANY", many)
-        assert list(_in_order(scores, 2)) == expected
+        monkeypatch.setattr("oidata.core.postprocessing._BLOCK", block)
+        assert np.concatenate(list(_in_order(scores, 2))).tolist() == expected
 
 
 def drawn_boxes(number: int) -> st.SearchStrategy[np.ndarray]:
