@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
@@ -133,7 +133,7 @@ class Suppression:
             labels, candidates = np.divmod(indices, num_boxes)
             block = np.stack([candidates, labels])
             num_left = self._max_per_class() - np.bincount(taken[1], minlength=num_classes)
-            is_alive = ~self._clashes(boxes, taken, block).any(axis=0)
+            is_alive = ~np.any(self._clashes(boxes, taken, block), axis=0)
             kept = _kept(labels.tolist(), is_alive, self._clashes(boxes, block, block), num_left)
             taken = np.concatenate([taken, block[:, kept]], axis=1)
         found, classes = taken[:, is_seen[taken[0]]][:, : self.max_total_detections]
@@ -193,6 +193,11 @@ class PostProcessing:
             post.logit_scale,
             Suppression.of(post.batch_non_max_suppression, config.name),
         )
+
+    def above(self, score_threshold: float) -> Self:
+        """The same, without the detections that do not score above `score_threshold`: no other is changed by that."""
+        least = max(score_threshold, self.suppression.score_threshold)
+        return replace(self, suppression=replace(self.suppression, score_threshold=least))
 
     @property
     def num_columns(self) -> int:

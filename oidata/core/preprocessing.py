@@ -12,10 +12,14 @@ from oidata.core.detector import Resizer
 from oidata.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from oidata.core.pipeline import PipelineConfig
     from oidata.core.pipeline_pb2 import ImageResizer
+
+    Resize = Callable[[NDArray[np.uint8], int, int], NDArray[np.float32]]
 
 # preprocess of models/ssd_mobilenet_v*_feature_extractor.py, and of models/ssd_resnet_v1_fpn_feature_extractor.py,
 # whose means are those of VGG.
@@ -60,44 +64,20 @@ class Preprocessing:
         _check_method(ssd.image_resizer, config.name)
         return cls(Resizer.of(ssd.image_resizer, config.name), Normaliser.of(ssd.feature_extractor.type))
 
-    def prepared(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], tuple[float, float]]:
+    def prepared(self, pixels: NDArray[np.uint8], resize: Resize) -> tuple[NDArray[np.float32], tuple[float, float]]:
         """The input (H, W, 3) of a photo (h, w, 3), and which share of its width and height the photo fills.
 
-        What pads it is 0 before it is normalised, as resize_to_range in TFOD's core/preprocessor.py has it.
+        `resize` is to do as tf.compat.v1.image.resize, which TFOD calls. What pads the photo is 0 before it is
+        normalised, as resize_to_range in TFOD's core/preprocessor.py has it.
         """
         place = self.resizer.placement(*pixels.shape[:2])
         height_px, width_px = int(place.height_px), int(place.width_px)
         height_share, width_share = float(place.height_share), float(place.width_share)
         resized = resize(pixels, round(height_px * height_share), round(width_px * width_share))
-        padding = [(0, height_px - resized.shape[0]), (0, width_px - resized.shape[1]), (0, 0)]
-        return self.normaliser.normalised(np.pad(resized, padding)), (width_share, height_share)
-
-
-def resize(pixels: NDArray[np.uint8], height_px: int, width_px: int) -> NDArray[np.float32]:
-    """Pixels (h, w, 3) scaled to (height_px, width_px, 3), bilinearly.
-
-    As tf.compat.v1.image.resize, which TFOD calls: corners are not aligned, pixels have no centres, and nothing is
-    averaged where it shrinks (tensorflow/core/kernels/image/resize_bilinear_op.cc).
-    """
-    top, bottom, down = _neighbours(pixels.shape[0], height_px)
-    left, right, across = _neighbours(pixels.shape[1], width_px)
-    across, down = across[:, None], down[:, None, None]
-
-    def along(rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        lines = pixels[rows]
-        first, second = lines[:, left].astype(np.float32), lines[:, right].astype(np.float32)
-        return first + (second - first) * across
-
-    upper = along(top)
-    return upper + (along(bottom) - upper) * down
-
-
-def _neighbours(size_px: int, new_px: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """For each new pixel the two old ones that it lies between, and how far it is from the first."""
-    places = np.arange(new_px, dtype=np.float32) * (np.float32(size_px) / np.float32(new_px))
-    lower = np.floor(places)
-    first = np.minimum(lower.astype(np.int64), size_px - 1)
-    return first, np.minimum(first + 1, size_px - 1), places - lower
+        if resized.shape[:2] != (height_px, width_px):
+            padding = [(0, height_px - resized.shape[0]), (0, width_px - resized.shape[1]), (0, 0)]
+            resized = np.pad(resized, padding)
+        return self.normaliser.normalised(resized), (width_share, height_share)
 
 
 def _check_method(message: ImageResizer, name: str) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from oidata.core.postprocessing import RawDetections
 from oidata.errors import ModelError, PhotoError
-from oidata.io.model_photos import ahead, decode
+from oidata.io.model_photos import decode
 from oidata.io.quiet import silence, tensorflow
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _EXAMPLE: Final = "tf_example"
 
 @dataclass(frozen=True)
 class GraphDetector:
-    """A model that TensorFlow runs, one photo at a time, while the next ones are decoded.
+    """A model that TensorFlow runs, by all cores for one photo at a time.
 
     `run` takes a batch of one, pixels of the type `dtype` (uint8 or float32) or, if that is string, JPEGs.
     """
@@ -35,6 +36,7 @@ class GraphDetector:
     run: Callable[[Any], Mapping[str, Any]]
     dtype: Any
     path: Path
+    lock: Lock = field(default_factory=Lock)
 
     @classmethod
     def of_saved_model(cls, path: Path) -> GraphDetector:
@@ -75,9 +77,19 @@ class GraphDetector:
         fetches = {name: wrapped.graph.get_tensor_by_name(f"{name}:0") for name in OUTPUTS}
         return cls(wrapped.prune(feed, fetches), feed.dtype, path)
 
-    def detect(self, photos: Sequence[bytes]) -> list[RawDetections]:
-        """What the model finds in each photo; see `oidata.io.models.Detector`."""
-        return [self._detected(batch) for batch in ahead(self._batch, photos)]
+    @property
+    def config(self) -> None:
+        """All is in the graph."""
+
+    @property
+    def num_classes(self) -> None:
+        """Exports do not say."""
+
+    def detect(self, photo: bytes) -> RawDetections:
+        """What the model finds in a photo; see `oidata.io.models.Detector`."""
+        batch = self._batch(photo)
+        with self.lock:
+            return self._detected(batch)
 
     def _batch(self, photo: bytes) -> Any:  # noqa: ANN401 - a module without types
         tf = tensorflow()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +15,12 @@ from oidata.core.detector import Resizer
 from oidata.core.postprocessing import PostProcessing, RawDetections
 from oidata.core.preprocessing import Normaliser, Preprocessing
 from oidata.errors import ConfigError, ModelError, StorageError
-from oidata.io.executor import num_cores
 from oidata.io.lite_outputs import BOXES, CLASSES, COUNT, ENCODINGS, PREDICTIONS, RAW, SCORES, Tensor, bind
-from oidata.io.model_photos import ahead, decode
+from oidata.io.model_photos import decode, resize
 from oidata.io.quiet import silence, tensorflow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -32,54 +34,87 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LiteDetector:
-    """A TFLite model that is ready to run; one photo at a time, while the next ones are decoded."""
+    """A TFLite model that is ready to run, by an interpreter for each photo that is under way.
 
-    interpreter: Any
+    Interpreters of one thread each, several at once, take less time than one that shares every layer among cores.
+    """
+
+    config: PipelineConfig | None
+    num_classes: int | None
+    interpreters: _Interpreters
     input: Tensor
     outputs: Mapping[str, Tensor]
     prepare: Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], Window]]
     finish: Finish
 
     @classmethod
-    def load(cls, path: Path, config: PipelineConfig | None) -> LiteDetector:
-        """Read and try a model; for the errors see `open_model`."""
+    def load(
+        cls,
+        path: Path,
+        config: PipelineConfig | None,
+        fallback: Callable[[], PipelineConfig | None],
+        score_threshold: float,
+    ) -> LiteDetector:
+        """Read and try a model; for arguments and errors see `open_model`."""
         tensorflow()
-        interpreter = _interpreter(path)
-        taken = _input(interpreter, path)
-        prepare = _prepare(taken, config, path)
-        blank, _ = prepare(np.full((2, 2, 3), 127, np.uint8))
-        outputs, values = _tried(interpreter, taken, blank, path)
-        finish = _finish_raw(values, config, path) if outputs.keys() == RAW else _finish
-        return cls(interpreter, taken, outputs, prepare, finish)
+        interpreters = _Interpreters.of(path)
+        with silence(), interpreters.one() as interpreter:  # the first of a process logs that it was made
+            taken = _input(interpreter, path)
+            blank, _ = _prepare(taken, config, path)(np.full((2, 2, 3), 127, np.uint8))
+            outputs, tried = _tried(interpreter, taken, blank, path)
+        num_classes: int | None = None
+        finish: Finish = _finish
+        if outputs.keys() == RAW:
+            config = config or fallback()
+            num_classes, finish = _finish_raw(tried, config, path, score_threshold)
+        return cls(config, num_classes, interpreters, taken, outputs, _prepare(taken, config, path), finish)
 
-    def detect(self, photos: Sequence[bytes]) -> list[RawDetections]:
-        """What the model finds in each photo; see `Detector`."""
-        return [self._detected(*prepared) for prepared in ahead(self._prepared, photos)]
-
-    def _prepared(self, photo: bytes) -> tuple[NDArray[np.float32], Window]:
-        return self.prepare(decode(photo))
-
-    def _detected(self, values: NDArray[np.float32], window: Window) -> RawDetections:
-        _run(self.interpreter, self.input, values)
-        found = {role: _read(self.interpreter, output)[0] for role, output in self.outputs.items()}
+    def detect(self, photo: bytes) -> RawDetections:
+        """What the model finds in a photo; see `oidata.io.models.Detector`."""
+        values, window = self.prepare(decode(photo))
+        with self.interpreters.one() as interpreter:
+            found = _found(interpreter, self.input, self.outputs, values)
         return self.finish(found, window)
 
 
-def _interpreter(path: Path) -> Any:  # noqa: ANN401 - a module without types
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise StorageError(f"Cannot read {path}: {error.strerror}.", "Check its permissions.") from error
-    with silence():
+@dataclass(frozen=True)
+class _Interpreters:
+    """Interpreters of one model, made when they are asked for: as many as are used at once."""
+
+    path: Path
+    content: bytes
+    idle: deque[Any] = field(default_factory=deque)
+
+    @classmethod
+    def of(cls, path: Path) -> _Interpreters:
+        """Those of the model at `path`. Raises StorageError."""
+        try:
+            return cls(path, path.read_bytes())
+        except OSError as error:
+            raise StorageError(f"Cannot read {path}: {error.strerror}.", "Check its permissions.") from error
+
+    @contextmanager
+    def one(self) -> Iterator[Any]:
+        """An interpreter that nobody else uses in the block. Raises ModelError."""
+        try:
+            interpreter = self.idle.pop()
+        except IndexError:
+            interpreter = self._another()
+        try:
+            yield interpreter
+        finally:
+            self.idle.append(interpreter)
+
+    def _another(self) -> Any:  # noqa: ANN401 - a module without types
         from ai_edge_litert.interpreter import Interpreter
 
         try:
-            interpreter = Interpreter(model_content=content, num_threads=num_cores())
+            interpreter = Interpreter(model_content=self.content, num_threads=1)
             interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             reason = str(error).partition("\n")[0].rstrip(".")
-            raise ModelError(f"{path} cannot be run: {reason}.", "Convert the model again.") from error
-    return interpreter
+            raise ModelError(f"{self.path} cannot be run: {reason}.", "Convert the model again.") from error
+        return interpreter
 
 
 def _input(interpreter: Any, path: Path) -> Tensor:  # noqa: ANN401 - a module without types
@@ -104,8 +139,8 @@ def _prepare(
         fault = f"{path} takes photos of {height} × {width} px, and {config.name} makes them of {made}."
         raise ConfigError(fault, "Give the config that the model was trained with.")
     if not (taken.is_float or taken.scale):  # pixels, which the model itself normalises
-        return Preprocessing(resizer, Normaliser(1.0, (0.0, 0.0, 0.0))).prepared
-    return preprocessing.prepared
+        preprocessing = Preprocessing(resizer, Normaliser(1.0, (0.0, 0.0, 0.0)))
+    return partial(preprocessing.prepared, resize=resize)
 
 
 def _run(interpreter: Any, taken: Tensor, values: NDArray[np.float32]) -> None:  # noqa: ANN401 - without types
@@ -115,6 +150,17 @@ def _run(interpreter: Any, taken: Tensor, values: NDArray[np.float32]) -> None: 
 
 def _read(interpreter: Any, output: Tensor) -> NDArray[np.float32]:  # noqa: ANN401 - a module without types
     return output.real(interpreter.get_tensor(output.index))
+
+
+def _found(
+    interpreter: Any,  # noqa: ANN401 - a module without types
+    taken: Tensor,
+    outputs: Mapping[str, Tensor],
+    values: NDArray[np.float32],
+) -> Outputs:
+    """What the outputs are for the input `values`, without the batch's dimension."""
+    _run(interpreter, taken, values)
+    return {role: _read(interpreter, output)[0] for role, output in outputs.items()}
 
 
 def _tried(
@@ -146,12 +192,17 @@ def _finish(outputs: Outputs, window: Window) -> RawDetections:
     return RawDetections(boxes, outputs[SCORES], class_ids)[:count]
 
 
-def _finish_raw(tried: Outputs, config: PipelineConfig | None, path: Path) -> Finish:
-    """How the raw outputs of a model become detections. Raises ConfigError for a config that does not fit them."""
+def _finish_raw(
+    tried: Outputs, config: PipelineConfig | None, path: Path, score_threshold: float
+) -> tuple[int, Finish]:
+    """How many classes a model with raw outputs has, and how these become detections.
+
+    Raises ConfigError for a config that does not fit them.
+    """
     if config is None:
         fault = f"{path} has raw outputs: its anchors, box coder and suppression are in its pipeline config."
         raise ConfigError(fault, "Give the config that the model was trained with: --config.")
-    post = PostProcessing.of(config)
+    post = PostProcessing.of(config).above(score_threshold)
     predictions = tried[PREDICTIONS]
     anchors = _anchors(config)
     for name, ours, theirs in (
@@ -160,7 +211,7 @@ def _finish_raw(tried: Outputs, config: PipelineConfig | None, path: Path) -> Fi
     ):
         if ours != theirs:
             fault = f"{path} has {theirs} {name}, and {config.name} has {ours}."
-            raise ConfigError(fault, "Give the config that the model was trained with.")
+            raise ConfigError(fault, "Give the config that the model was trained with: --config.")
     # TFOD's exporters convert the scores, others leave that to the reader: no logits of a whole photo lie in [0, 1].
     is_converted = bool(((predictions >= 0) & (predictions <= 1)).all())
 
@@ -168,7 +219,7 @@ def _finish_raw(tried: Outputs, config: PipelineConfig | None, path: Path) -> Fi
         scores = outputs[PREDICTIONS] if is_converted else post.scores(outputs[PREDICTIONS])
         return post.detections(outputs[ENCODINGS], scores, anchors, window)
 
-    return finish
+    return post.num_classes, finish
 
 
 def _anchors(config: PipelineConfig) -> NDArray[np.float32]:

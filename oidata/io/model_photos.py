@@ -1,9 +1,9 @@
-"""Photos on their way into a model: decoded by TensorFlow, as in training, some of them ahead of the model."""
+"""Photos on their way into a model: decoded and resized by TensorFlow, as in training, several at once."""
 
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -12,14 +12,16 @@ from oidata.io.executor import num_cores
 from oidata.io.quiet import tensorflow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Future
 
     import numpy as np
     from numpy.typing import NDArray
 
-Prepared = TypeVar("Prepared")
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
-_AHEAD: Final = 2  # photos per core that are ready before the model asks for them
+_AHEAD: Final = 4  # photos per core that are under way or done before they are asked for
 
 
 def decode(photo: bytes) -> NDArray[np.uint8]:
@@ -37,11 +39,29 @@ def decode(photo: bytes) -> NDArray[np.uint8]:
     return pixels
 
 
-def ahead(prepare: Callable[[bytes], Prepared], photos: Sequence[bytes]) -> Iterator[Prepared]:
-    """What `prepare` makes of each photo, in order: threads are a few photos ahead of who asks for them."""
-    left = iter(photos)
+def resize(pixels: NDArray[np.uint8], height_px: int, width_px: int) -> NDArray[np.float32]:
+    """Pixels (h, w, 3) scaled to (height_px, width_px, 3), bilinearly: the operation behind tf.compat.v1.image.resize.
+
+    Corners are not aligned, pixels have no centres, and nothing is averaged where it shrinks.
+    """
+    scaled = tensorflow().raw_ops.ResizeBilinear(images=pixels[None], size=(height_px, width_px))
+    result: NDArray[np.float32] = scaled.numpy()[0]
+    return result
+
+
+def ahead(task: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Future[Result]]:
+    """What becomes of `task` for each job, in order and finished: a thread for each core is some jobs ahead.
+
+    Of the jobs that are not asked for in the end, those that have not begun are given up.
+    """
+    left = iter(jobs)
     with ThreadPoolExecutor(num_cores(), "oidata-photos") as pool:
-        waiting = deque(pool.submit(prepare, photo) for photo in islice(left, _AHEAD * num_cores()))
-        while waiting:
-            yield waiting.popleft().result()
-            waiting.extend(pool.submit(prepare, photo) for photo in islice(left, 1))
+        waiting = deque(pool.submit(task, job) for job in islice(left, _AHEAD * num_cores()))
+        try:
+            while waiting:
+                future = waiting.popleft()
+                wait([future])
+                waiting.extend(pool.submit(task, job) for job in islice(left, 1))
+                yield future
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)

@@ -3,50 +3,79 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from oidata.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from oidata.core.pipeline import PipelineConfig
     from oidata.core.postprocessing import RawDetections
+
+_SAVED_MODEL: Final = "saved_model.pb"
 
 
 class Detector(Protocol):
     """A trained model that is ready to run."""
 
-    def detect(self, photos: Sequence[bytes]) -> list[RawDetections]:
-        """What it finds in each of `photos`, JPEGs, whose pixels are taken as stored, whatever their EXIF orientation.
+    @property
+    def config(self) -> PipelineConfig | None:
+        """The pipeline config that it runs by; None where all is in the model."""
 
-        Raises PhotoError for bytes that TensorFlow does not decode.
+    @property
+    def num_classes(self) -> int | None:
+        """How many classes it tells apart, without background; None where that is not known beforehand."""
+
+    def detect(self, photo: bytes) -> RawDetections:
+        """What it finds in a JPEG, whose pixels are taken as stored, whatever its EXIF orientation.
+
+        Threads may call this at once. Raises PhotoError for bytes that TensorFlow does not decode.
         """
 
 
-def open_model(path: str | Path, config: PipelineConfig | None = None) -> Detector:
+def open_model(
+    path: str | Path,
+    config: PipelineConfig | None = None,
+    fallback: Callable[[], PipelineConfig | None] = lambda: None,
+    score_threshold: float = 0.0,
+) -> Detector:
     """The detector at `path`.
 
     That is a .tflite file, a frozen graph (.pb), a SavedModel directory, or a directory of TFOD's that has one as
     `saved_model`. `config` is the pipeline config that the model was trained with: TFLite needs it for a model without
     TFLite_Detection_PostProcess (anchors, box coder, suppression), and where the photos are not simply squashed to an
-    input in [-1, 1]; the other formats have all of that in their graphs. Raises ModelError for a file that is no model
-    of these, and for a model that is no detector, with its outputs; ConfigError for a config that does not fit.
+    input in [-1, 1]; the other formats have all of that in their graphs. `fallback` is asked for one where it is needed
+    and not given. Detections that do not score above `score_threshold` may be left out, which saves time.
+
+    Raises ModelError for a file that is no model of these, and for a model that is no detector, with its outputs;
+    ConfigError for a config that does not fit, or for none where one is needed.
     """
     path = Path(path)
     if path.suffix == ".tflite" and path.is_file():
         from oidata.io.lite_models import LiteDetector
 
-        return LiteDetector.load(path, config)
-    if path.suffix == ".pb" and path.is_file() and path.stem != "saved_model":
+        return LiteDetector.load(path, config, fallback, score_threshold)
+    if path.suffix == ".pb" and path.is_file() and path.name != _SAVED_MODEL:
         from oidata.io.graph_models import GraphDetector
 
         return GraphDetector.of_frozen_graph(path)
-    for directory in (path, path / "saved_model", path.parent):
-        if (directory / "saved_model.pb").is_file():
-            from oidata.io.graph_models import GraphDetector
+    if (directory := saved_model_directory(path)) is not None:
+        from oidata.io.graph_models import GraphDetector
 
-            return GraphDetector.of_saved_model(directory)
+        return GraphDetector.of_saved_model(directory)
     fault = "is no SavedModel, frozen graph (.pb) or TFLite model" if path.exists() else "does not exist"
     hint = "Give the directory that TFOD exported to, frozen_inference_graph.pb, or a .tflite file."
     raise ModelError(f"The model {path} {fault}.", hint)
+
+
+def saved_model_directory(path: Path) -> Path | None:
+    """The SavedModel that `path` means: it, `saved_model` in it, or the directory of a saved_model.pb."""
+    directories = (path.parent,) if path.name == _SAVED_MODEL else (path, path / "saved_model")
+    return next((directory for directory in directories if (directory / _SAVED_MODEL).is_file()), None)
+
+
+def model_files(path: Path) -> list[Path]:
+    """The files that make up the model at `path`, sorted: one, or all of a SavedModel."""
+    directory = saved_model_directory(path)
+    return [path] if directory is None else sorted(file for file in directory.rglob("*") if file.is_file())

@@ -67,14 +67,14 @@ FORMATS: dict[str, Callable[[Path], Path | None]] = {
 def test_every_format_gives_the_same_detections(name: str, tmp_path: Path) -> None:
     """Boxes are xyxy, classes count from 1, padding is left out, and photos of several sizes have one result each."""
     detector = open_model(FORMATS[name](tmp_path) or tmp_path)
-    both, one, none = detector.detect([photo(), photo((0, 255, 0), (24, 40)), photo((0, 0, 255))])
+    photos = [photo(), photo((0, 255, 0), (24, 40)), photo((0, 0, 255))]
+    both, one, none = map(detector.detect, photos)
     assert both.boxes.dtype == both.scores.dtype == np.float32
     np.testing.assert_allclose(both.boxes, QUARTERS, atol=0.01 if "integers" in name else 0)
     np.testing.assert_allclose(both.scores, [0.8, 0.4], atol=0.02)  # JPEG, and quantisation
     assert both.class_ids.tolist() == [1, 2]
     assert one.class_ids[one.scores > 0.1].tolist() == [2]
     assert not (none.scores > 0.1).any()
-    assert detector.detect([]) == []
 
 
 @pytest.mark.parametrize("name", ["tf2", "tf2 of JPEGs", "tflite"])
@@ -82,7 +82,8 @@ def test_what_is_no_photo_is_named_as_such(name: str, tmp_path: Path) -> None:
     """Bytes that TensorFlow does not decode raise PhotoError."""
     detector = open_model(FORMATS[name](tmp_path) or tmp_path)
     with pytest.raises(PhotoError):
-        detector.detect([photo(), b"\xff\xd8 no photo"])
+        detector.detect(b"\xff\xd8 no photo")
+    assert len(detector.detect(photo())) >= 2
 
 
 def test_pixels_are_those_that_are_stored() -> None:
@@ -93,19 +94,38 @@ def test_pixels_are_those_that_are_stored() -> None:
     assert decode(file.getvalue()).tolist() == [[[99] * 3] * 8] * 8
 
 
-def test_photos_are_prepared_in_order_and_not_all_at_once() -> None:
-    """Results come in the order of the photos; of many, only some are prepared before the first is asked for."""
-    prepared: list[bytes] = []
-    photos = [bytes([number]) for number in range(200)]
+def test_jobs_are_done_in_order_and_not_all_at_once() -> None:
+    """Results come in the order of the jobs; of many, only some are done before the first is asked for."""
+    done: list[int] = []
 
-    def prepare(data: bytes) -> bytes:
-        prepared.append(data)
-        return data
+    def task(job: int) -> int:
+        done.append(job)
+        return -job
 
-    results = ahead(prepare, photos)
-    assert next(results) == photos[0]
-    assert len(prepared) < len(photos)
-    assert [photos[0], *results] == photos
+    results = ahead(task, range(200))
+    assert next(results).result() == 0
+    assert len(done) < 200
+    assert [result.result() for result in results] == [-job for job in range(1, 200)]
+
+
+def test_an_error_is_of_one_job() -> None:
+    """The job that fails says so when it is asked for, and the others are done."""
+
+    def task(job: int) -> float:
+        return 1 / job
+
+    first, failed, last = ahead(task, [2, 0, 4])
+    assert (first.result(), last.result()) == (0.5, 0.25)
+    assert isinstance(failed.exception(), ZeroDivisionError)
+
+
+@pytest.mark.parametrize("name", ["tf2", "tflite"])
+def test_threads_may_ask_at_once(name: str, tmp_path: Path) -> None:
+    """Asked by several threads, a model finds in each photo what it finds in it alone."""
+    detector = open_model(FORMATS[name](tmp_path) or tmp_path)
+    photos = [photo((level, 255 - level, 0)) for level in range(0, 256, 15)]
+    alone = [detector.detect(each).scores.tolist() for each in photos]
+    assert [each.result().scores.tolist() for each in ahead(detector.detect, photos)] == alone
 
 
 @pytest.fixture(scope="module")
@@ -135,12 +155,31 @@ def test_raw_outputs_are_decoded_with_the_config(
     """An encoding of 0 is the anchor, clipped; predictions are logits, or scores where TFOD has converted them."""
     values = 1 / (1 + np.exp(-logits)) if is_converted else logits
     content = exported.lite_raw(tmp_path, SIZE_PX, values, is_quantised=is_quantised)
-    (found,) = open_model(written(tmp_path / "raw.tflite", content), small).detect([photo()])
+    detector = open_model(written(tmp_path / "raw.tflite", content), small)
+    found = detector.detect(photo())
+    assert (detector.config, detector.num_classes) == (small, 2)
     anchor = SsdParts.of(small).grid_for(SIZE_PX, SIZE_PX).boxes()[5]
     np.testing.assert_allclose(found.boxes[0], np.clip(anchor, 0, 1), atol=1e-6)
     assert found.class_ids[0] == 2
     np.testing.assert_allclose(found.scores[0], 0.8807971, atol=0.01)
     assert (found.scores[1:] < 0.01).all()
+
+
+def test_a_config_is_looked_for_where_one_is_needed(small: PipelineConfig, logits: np.ndarray, tmp_path: Path) -> None:
+    """The fallback is taken for raw outputs without a config, and else not asked for."""
+    raw = written(tmp_path / "raw.tflite", exported.lite_raw(tmp_path / "raw", SIZE_PX, logits))
+    assert open_model(raw, fallback=lambda: small).config == small
+    whole = written(tmp_path / "whole.tflite", exported.lite_post_processed(tmp_path / "whole"))
+    for path, config in ((raw, small), (whole, None)):
+        assert open_model(path, config, lambda: pytest.fail("it was asked for")).config == config
+
+
+def test_low_scores_may_be_left_out(small: PipelineConfig, logits: np.ndarray, tmp_path: Path) -> None:
+    """Above a score threshold a model with raw outputs finds what it finds without one."""
+    path = written(tmp_path / "raw.tflite", exported.lite_raw(tmp_path, SIZE_PX, logits))
+    every, some = (open_model(path, small, score_threshold=least).detect(photo()) for least in (0.0, 0.01))
+    assert len(every) > len(some) == 1
+    assert (every.boxes[:1] == some.boxes).all()
 
 
 def test_a_config_that_does_not_fit_is_refused(small: PipelineConfig, logits: np.ndarray, tmp_path: Path) -> None:
@@ -251,8 +290,8 @@ def found_by_the_real_model() -> dict[str, RawDetections]:
         absent("there is no real model, or no mirror of real photos")
     config = with_values(read_config("oid_v4"), {"model.ssd.num_classes": 23}, "real")
     photos = {path.stem: path for path in mirror.glob("*/*.jpg") if path.stem in set(known_boxes()["ImageID"])}
-    found = open_model(model, config).detect([path.read_bytes() for path in photos.values()])
-    return dict(zip(photos, found, strict=True))
+    detector = open_model(model, config)
+    return {name: detector.detect(path.read_bytes()) for name, path in photos.items()}
 
 
 # The ids, from 1, of those classes of the real model that the mirror has boxes of.
