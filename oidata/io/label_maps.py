@@ -14,14 +14,15 @@ if TYPE_CHECKING:
     from oidata.core.labels import LabelMap
 
 
-def read_label_map(path: Path, release: LabelMap) -> dict[int, str]:
+def read_label_map(path: Path, classes: LabelMap) -> dict[int, str]:
     """The MID of each class id of a model, from its label map: .txt is one class a line, anything else .pbtxt.
 
-    For both see `oidata.core.label_map`. Raises ConfigError if there is none at `path`, and for one that does not fit.
+    A class that is none of `classes` has its name in place of a MID. For both formats see `oidata.core.label_map`.
+    Raises ConfigError if there is none at `path`, and for one that does not fit.
     """
     try:
         text = read_text(path, "label map")
     except FileNotFoundError:
         raise ConfigError(f"There is no label map at {path}.", "Give label_map.pbtxt, or a .txt.") from None
     read = mids_of_lines if path.suffix == ".txt" else mids_of_pbtxt
-    return read(text, str(path), release)
+    return read(text, str(path), classes)
