@@ -69,6 +69,16 @@ class SplitName(StrEnum):
     test = "test"
 
 
+class SplitOrAll(StrEnum):
+    """The splits, or all of them, as typed."""
+
+    train = "train"
+    validation = "validation"
+    val = "val"
+    test = "test"
+    all = "all"
+
+
 class FailOn(StrEnum):
     """What a gate lets through, as typed."""
 
@@ -362,6 +372,82 @@ def shard_command(
     )
     delivery = Delivery(out, overwrite, scheduler, workers, with_tensorflow=verify == Verifier.tensorflow)
     report = shard(Dataset.open(dataset), request, delivery, _progress(quiet=as_json))
+    _print(report, report.summary, as_json=as_json)
+
+
+@app.command("predict")
+def predict_command(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL",
+            readable=False,
+            help="The trained detector: the directory that TFOD exported to or its saved_model, "
+            "frozen_inference_graph.pb, or a .tflite with its post-processing inside or with raw outputs.",
+        ),
+    ],
+    dataset: DirectoryOption = Path("data"),
+    run: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What to keep it by, in runs/NAME.  [default: the model's name]")
+    ] = None,
+    split: Annotated[
+        list[SplitOrAll] | None,
+        typer.Option(
+            metavar="SPLIT",
+            help="train, validation (or val), test, or all; repeatable.  [default: validation and test, on which a "
+            "model was not trained; where there is neither, all]",
+        ),
+    ] = None,
+    label_map: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            readable=False,
+            help="The model's label map: .pbtxt, or a .txt whose line number is the id.  [default: the "
+            "label_map.pbtxt in, beside or above the model, else that of the dataset's shards]",
+        ),
+    ] = None,
+    batch: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="N", help="Put results by after every N photos: a run that is stopped goes on from there."
+        ),
+    ] = 32,
+    score_threshold: Annotated[
+        float,
+        typer.Option(
+            metavar="S", help="Keep detections that score above S, 0 to 1. The default is that of the SSD paper."
+        ),
+    ] = 0.01,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|NAME",
+            help="The pipeline.config that the model was trained with. It is kept with the run, and a .tflite with raw "
+            "outputs is read by it.  [default for such a one: the dataset's]",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a trained detector on the photos, and keep what it finds in runs/NAME. Run it again to complete it.
+
+    Photos that the run has are not looked at again, as long as model, config, label map and threshold are the same;
+    else the run is made anew.
+    """
+    from oidata.dataset import Dataset
+    from oidata.predict import Request, predict
+
+    opened = Dataset.open(dataset)
+    request = Request(
+        model=model,
+        run=run,
+        splits=opened.info.splits if SplitOrAll.all in (split or ()) else tuple(split or ()),
+        label_map=label_map,
+        config=config,
+        score_threshold=score_threshold,
+        batch=batch,
+    )
+    report = predict(opened, request, _progress(quiet=as_json))
     _print(report, report.summary, as_json=as_json)
 
 

@@ -10,6 +10,7 @@ images/SPLIT/ID.jpg the photos, byte for byte as served
 pipeline.config     the config last given with --config
 audit/              report.html, report.json, boxes.parquet (AUDIT_BOXES), duplicates.parquet (DUPLICATES)
 shards/             train.record-00000-of-00010 …, label_map.pbtxt, shards.json, pipeline.config filled in
+runs/NAME/          what a trained model detects                 (oidata.runs)
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from oidata.core.labels import Label, LabelMap
 from oidata.core.tables import AUDIT_BOXES, BOXES, IMAGES, LABELS, SCHEMA_VERSION, check
 from oidata.errors import DatasetError, StorageError, TableError
 from oidata.io import files
+from oidata.io.label_maps import LABEL_MAP_NAME
 from oidata.io.photos import sha256_of
 from oidata.io.releases import photo
 from oidata.io.tables import check_version, read_table, table_path, write_table
@@ -175,6 +177,11 @@ class Dataset:
     def config_path(self) -> Path:
         """Where the pipeline config is that was last given for this dataset, if any."""
         return self.path / CONFIG_NAME
+
+    @property
+    def label_map_path(self) -> Path:
+        """Where the label map is of the shards in this dataset, if any: that of the models trained on them."""
+        return self.path / SHARDS_NAME / LABEL_MAP_NAME
 
     def write_config(self, text: str) -> None:
         """Replace the dataset's pipeline config."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Self
 
 from oidata import __version__
@@ -47,7 +47,8 @@ class RunInfo:
     source: the model, or the file of detections that was read. sha256: of its bytes. is_model: which of the two.
     config, label_map: what was given with it, if anything. score_threshold: detections below it were not kept.
     splits: whose photos. processed: the photos that were looked at, by image_id, sorted: one without detections is one
-    on which nothing was found. left_out: how many detections were left out, by reason.
+    on which nothing was found. left_out: how many detections were left out, by reason. made_from: SHA-256 by name of
+    what else than the source decides the detections: the config, and what the label map comes to for the dataset.
     """
 
     source: str
@@ -59,15 +60,22 @@ class RunInfo:
     splits: tuple[str, ...]
     processed: tuple[str, ...]
     left_out: dict[str, int]
+    made_from: dict[str, str] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
     oidata_version: str = __version__
+
+    @property
+    def identity(self) -> str:
+        """A hash of all that decides what is detected on a photo: runs of the same identity can be put together."""
+        decisive = (self.sha256, self.made_from, self.score_threshold, self.schema_version, self.oidata_version)
+        return sha256_of(json.dumps(decisive, sort_keys=True).encode())
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
         """The inverse of json.dumps(asdict(info)). Raises ValueError, KeyError or TypeError for anything else."""
         values = json.loads(text)
         lists = {name: tuple(values[name]) for name in ("splits", "processed")}
-        return cls(**{field.name: values[field.name] for field in fields(cls)} | lists)
+        return cls(**{each.name: values[each.name] for each in fields(cls)} | lists)
 
 
 @dataclass(frozen=True)

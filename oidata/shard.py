@@ -22,6 +22,7 @@ from oidata.errors import DatasetError, PhotoError, UsageError
 from oidata.io.configs import REFERENCE_NAMES, read_config
 from oidata.io.decode import decode_photos, fingerprints
 from oidata.io.executor import workers
+from oidata.io.label_maps import LABEL_MAP_NAME
 from oidata.io.outputs import output
 from oidata.io.shards import ShardJob, find_shard, write_shard
 from oidata.io.tensorflow_records import tensorflow_version
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from oidata.io.outputs import Output
     from oidata.io.shards import ShardFacts
 
-LABEL_MAP_NAME: Final = "label_map.pbtxt"
 RECORD_NAME: Final = "shards.json"
 
 
