@@ -25,6 +25,7 @@ from oidata.io.models import model_files, open_model, saved_model_directory
 from oidata.io.photos import sha256_of
 from oidata.report.predict_report import Now, PredictReport, predict_report
 from oidata.report.progress import Progress, Silence, photo_by_photo
+from oidata.report.summary import counted
 from oidata.runs import Run, RunInfo, run_names, run_path
 
 if TYPE_CHECKING:
@@ -113,7 +114,8 @@ def predict(dataset: Dataset, request: Request, progress: Progress | None = None
             config = model.config.text if model.config else None
             run = Run.create(dataset, request.name, info, _sorted(detections, dataset.images()), config)
         checkpoints.discard()
-    now = Now(model.label_map_origin, len(done), there is not None and same is None, unreadable)
+    replaced = there is not None and same is None
+    now = Now(str(model.info.label_map), model.label_map_origin, len(done), replaced, unreadable)
     return predict_report(dataset, run, model.sieve.names, now)
 
 
@@ -217,7 +219,8 @@ def _check_ids(names: Mapping[int, str], num_classes: int | None, path: Path, *,
     if num_classes is None:
         return
     if max(names) > num_classes or (is_strict and len(names) != num_classes):
-        fault = f"{path} has {len(names)} classes, up to the id {max(names)}, and the model has {num_classes}."
+        ids = f"{counted(len(names), 'class', 'classes')} up to the id {max(names)}"
+        fault = f"{path} has {ids}, and the model has {counted(num_classes, 'class', 'classes')}."
         raise ConfigError(fault, "Give the label map that the model was trained with: --label-map.")
 
 

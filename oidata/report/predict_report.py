@@ -52,11 +52,12 @@ class ClassDetections:
 class Now:
     """What happened just now.
 
-    label_map_origin: where the label map comes from, of LABEL_MAP_ORIGINS. num_there: photos that were looked at
-    earlier. replaced: whether a run of another model, or with other settings, had that name. unreadable: why, by photo
-    (split/image_id), of those that could not be looked at.
+    label_map: its path. label_map_origin: where it comes from, of LABEL_MAP_ORIGINS. num_there: photos that were looked
+    at earlier. replaced: whether a run of another model, or with other settings, had that name. unreadable: why, by
+    photo (split/image_id), of those that could not be looked at.
     """
 
+    label_map: str
     label_map_origin: str
     num_there: int
     replaced: bool
@@ -67,7 +68,7 @@ class Now:
 class PredictReport:
     """A run that is whole.
 
-    directory: of the run. model, sha256, config, label_map, score_threshold, left_out: as oidata.runs.RunInfo has them.
+    directory: of the run. model, sha256, config, score_threshold, left_out: as oidata.runs.RunInfo has them.
     other_classes: of the model, which the dataset does not have.
     """
 
@@ -76,7 +77,6 @@ class PredictReport:
     model: str
     sha256: str
     config: str | None
-    label_map: str
     score_threshold: float
     splits: tuple[SplitPhotos, ...]
     classes: tuple[ClassDetections, ...]
@@ -123,7 +123,7 @@ class PredictReport:
     def _notes(self) -> Iterator[str]:
         if self.now.replaced:
             yield f"The run {self.name} of another model, or with other settings, was replaced."
-        yield f"Label map: {self.label_map}, {LABEL_MAP_ORIGINS[self.now.label_map_origin]}."
+        yield f"Label map: {self.now.label_map}, {LABEL_MAP_ORIGINS[self.now.label_map_origin]}."
         if self.config:
             yield f"Config: {self.config}, copied into the run."
         if lacking := [each.display_name for each in self.classes if not each.class_ids]:
@@ -156,7 +156,6 @@ def predict_report(dataset: Dataset, run: Run, names: Mapping[int, str], now: No
         model=info.source,
         sha256=info.sha256,
         config=info.config,
-        label_map=str(info.label_map),
         score_threshold=info.score_threshold,
         splits=tuple(_split_photos(run, split_of, set(detections["image_id"]))),
         classes=tuple(_class_detections(classes, names, detections)),
