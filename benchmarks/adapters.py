@@ -33,6 +33,8 @@ LABEL_COLUMNS = ("ImageID", "LabelName", "Confidence")
 NUM_CLASSES = 2
 TRUTH_PER_PHOTO = 8
 SIZE_PX = (1024, 768)
+INPUT_PX = 300
+PHOTOS_A_ROUND = 24
 SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -586,6 +588,119 @@ def oidata_shard(directory: str, work: str, workers: str) -> int:
         return int(dataset.images()["size_bytes"].sum())
 
 
+def made_model(work: str) -> Path:
+    """Make a model of the size of SSD 300×300 whose outputs are random and cost nothing, unless it is there."""
+    import numpy as np
+
+    from tests.io import exported
+
+    path = Path(work) / "made.tflite"
+    if not path.exists():
+        logits = np.random.default_rng(0).normal(-4, 2, (len(_ssd_anchors().boxes()), 24)).astype(np.float32)
+        with _scratch(work) as scratch:
+            path.write_bytes(exported.lite_raw(scratch, INPUT_PX, logits))
+    return path
+
+
+def predict_rates(directory: str, model: str, work: str, rounds: str) -> str:
+    """Run a model on photos in turn in each of the ways below; the result is a Markdown table of their rates.
+
+    All in one process, some photos at a time: a round is too short for the machine's other work to change much.
+    """
+    import os
+    from statistics import median
+
+    paths = sorted(Path(directory).glob("**/*.jpg"))
+    cores = len(os.sched_getaffinity(0))
+    ways = _ways_to_predict(paths, model, work, cores)
+    spent: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    for number in range(int(rounds) + 1):
+        chosen = [(number * PHOTOS_A_ROUND + at) % len(paths) for at in range(PHOTOS_A_ROUND)]
+        for name, way in ways.items():
+            start = time.perf_counter(), time.process_time()
+            way(chosen)
+            if number:  # the first round warms up
+                spent[name].append((time.perf_counter() - start[0], time.process_time() - start[1]))
+    reference = spent[next(iter(ways))]
+    lines = ["|  | photos/s | to the first | min-max | CPU ms/photo |", "| --- | ---: | ---: | ---: | ---: |"]
+    for name, taken in spent.items():
+        rate = PHOTOS_A_ROUND / median(wall for wall, _ in taken)
+        ratios = [theirs / ours for (theirs, _), (ours, _) in zip(reference, taken, strict=True)]
+        cpu_ms = median(cpu for _, cpu in taken) / PHOTOS_A_ROUND * 1e3
+        cells = [name, f"{rate:.1f}", f"{median(ratios):.2f}", f"{min(ratios):.2f}-{max(ratios):.2f}", f"{cpu_ms:.1f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([f"### {len(paths):,} photos through {Path(model).name}, {cores} cores", "", *lines, ""])
+
+
+def _ways_to_predict(
+    paths: Sequence[Path], model: str, work: str, cores: int
+) -> dict[str, Callable[[Sequence[int]], None]]:
+    """Ways to detect on the photos of some places; the first is the reference."""
+    import tensorflow as tf
+    from ai_edge_litert.interpreter import Interpreter
+
+    photos = [path.read_bytes() for path in paths]
+
+    def decoded(at: int) -> Any:  # noqa: ANN401 - a tensor
+        return tf.io.decode_jpeg(photos[at], channels=3)
+
+    def ready(at: int) -> Any:  # noqa: ANN401 - an array
+        return (tf.image.resize(decoded(at)[None], (INPUT_PX, INPUT_PX)) / 127.5 - 1).numpy()
+
+    tensors = [ready(at) for at in range(len(photos))]
+
+    def bare(threads: int, *, decodes: bool = False, resizes: bool = False) -> Callable[[Sequence[int]], None]:
+        interpreter = Interpreter(model, num_threads=threads)
+        interpreter.allocate_tensors()
+        taken, given = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()
+
+        def way(places: Sequence[int]) -> None:
+            for at in places:
+                if decodes:
+                    decoded(at)
+                interpreter.set_tensor(taken, ready(at) if resizes else tensors[at])
+                interpreter.invoke()
+                _check([interpreter.get_tensor(output["index"]) for output in given])
+
+        return way
+
+    return {
+        "decode, and invoke on ready-made tensors": bare(1, decodes=True),
+        f"the same, {cores} threads": bare(cores, decodes=True),
+        "decode, resize, invoke": bare(1, resizes=True),
+        f"the same, {cores} threads ": bare(cores, resizes=True),
+        "oidata": _predicting(paths, model, work),
+        "invoke alone": bare(1),
+        f"invoke alone, {cores} threads": bare(cores),
+    }
+
+
+def _predicting(paths: Sequence[Path], model: str, work: str) -> Callable[[Sequence[int]], None]:
+    """Detect on photos and put the rows by, as `oidata predict` does."""
+    from oidata.core.pipeline import with_values
+    from oidata.core.sieve import Sieve
+    from oidata.io.checkpoints import Checkpoints
+    from oidata.io.configs import read_config
+    from oidata.io.models import open_model
+    from oidata.predict import BATCH, SCORE_THRESHOLD, _detect, _Model
+    from oidata.report.progress import Silence
+
+    config = with_values(read_config("oid_v4"), {"model.ssd.num_classes": 23}, "23 classes")
+    detector = open_model(model, config, score_threshold=SCORE_THRESHOLD)
+    names = {number: f"/m/{number}" for number in range(1, 24)}
+    sieve = Sieve(names, tuple(names.values()), SCORE_THRESHOLD)
+    opened = _Model(detector, config, sieve, "given", None)  # type: ignore[arg-type]
+
+    def way(places: Sequence[int]) -> None:
+        with _scratch(work) as scratch:
+            checkpoints = Checkpoints(scratch / "found")
+            chosen = {f"train/{paths[at].stem}": paths[at] for at in places}
+            _check(not _detect(chosen, opened, BATCH, checkpoints, Silence()))
+            _check(sum(len(each.processed) for each in checkpoints.read()) == len(chosen))
+
+    return way
+
+
 @contextmanager
 def _scratch(work: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir=work) as directory:
@@ -640,6 +755,8 @@ JOBS: dict[str, Callable[..., object]] = {
         tensorflow_script,
         copied_photos,
         oidata_shard,
+        made_model,
+        predict_rates,
     )
 }
 

@@ -1,0 +1,35 @@
+"""Detect on photos, against a bare loop of TensorFlow's decode and TFLite's interpreter on ready-made tensors."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from harness import ROOT, Command, execute, options, script
+
+SHARED = ROOT.parent / "shared"
+
+
+def main() -> None:
+    """Print one table.
+
+    Without a real model and real photos both are made; then the model itself costs nothing, and the ratios say little.
+    """
+    parser = options(__doc__, runs=12)
+    parser.add_argument("--model", type=Path, default=SHARED / "models/ssd_mobilenetv2_oidv4_fp16.tflite")
+    parser.add_argument("--directory", type=Path, default=SHARED / "openimages-mirror", help="photos, at any depth")
+    parser.add_argument("--photos", type=int, default=100, help="photos to draw where there are none (%(default)s)")
+    asked = parser.parse_args()
+    asked.work.mkdir(parents=True, exist_ok=True)
+    model, directory = asked.model, asked.directory
+    if not model.is_file():
+        model = execute(Command("model", script("adapters.py", "made_model", asked.work))).output
+    if not directory.is_dir():
+        directory = execute(Command("draw", script("adapters.py", "draw_photos", asked.work, asked.photos))).output
+    argv = script("adapters.py", "predict_rates", directory, model, asked.work, asked.runs)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    sys.exit(subprocess.run(argv, env=environment, check=False).returncode)
+
+
+if __name__ == "__main__":
+    main()
