@@ -47,7 +47,9 @@ class Normaliser:
 
     def normalised(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Pixels (H, W, 3) in [0, 255] as the network takes them."""
-        return pixels * np.float32(self.scale) - np.array(self.means, np.float32)
+        values = pixels * np.float32(self.scale)
+        values -= np.array(self.means, np.float32)
+        return values
 
 
 @dataclass(frozen=True)

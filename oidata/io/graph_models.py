@@ -10,7 +10,7 @@ import numpy as np
 
 from oidata.core.postprocessing import RawDetections
 from oidata.errors import ModelError, PhotoError
-from oidata.io.model_photos import decode
+from oidata.io.model_photos import decoded
 from oidata.io.quiet import silence, tensorflow
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class GraphDetector:
         tf = tensorflow()
         if self.dtype == tf.string:
             return tf.constant([photo])
-        return tf.constant(decode(photo)[None], self.dtype)
+        return tf.cast(tf.expand_dims(decoded(photo), 0), self.dtype)
 
     def _detected(self, batch: Any) -> RawDetections:  # noqa: ANN401 - a module without types
         tf = tensorflow()

@@ -16,7 +16,7 @@ from oidata.core.postprocessing import PostProcessing, RawDetections
 from oidata.core.preprocessing import Normaliser, Preprocessing
 from oidata.errors import ConfigError, ModelError, StorageError
 from oidata.io.lite_outputs import BOXES, CLASSES, COUNT, ENCODINGS, PREDICTIONS, RAW, SCORES, Tensor, bind
-from oidata.io.model_photos import decode, resize
+from oidata.io.model_photos import decoded, resize
 from oidata.io.quiet import silence, tensorflow
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class LiteDetector:
 
     def detect(self, photo: bytes) -> RawDetections:
         """What the model finds in a photo; see `oidata.io.models.Detector`."""
-        values, window = self.prepare(decode(photo))
+        values, window = self.prepare(decoded(photo))
         with self.interpreters.one() as interpreter:
             found = _found(interpreter, self.input, self.outputs, values)
         return self.finish(found, window)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import islice
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from oidata.errors import PhotoError
 from oidata.io.executor import num_cores
@@ -30,21 +30,28 @@ def decode(photo: bytes) -> NDArray[np.uint8]:
     Not Pillow's: TensorFlow's default is libjpeg's fast transform, whose pixels differ by up to 28 levels from those of
     the accurate one. Raises PhotoError for bytes that TensorFlow does not decode.
     """
-    tf = tensorflow()
-    try:
-        pixels: NDArray[np.uint8] = tf.io.decode_jpeg(photo, channels=3).numpy()
-    except tf.errors.OpError as error:
-        reason = str(error.message).partition("\n")[0].partition(" [Op:")[0]
-        raise PhotoError(f"TensorFlow does not decode the photo: {reason}") from error
+    pixels: NDArray[np.uint8] = decoded(photo).numpy()
     return pixels
 
 
-def resize(pixels: NDArray[np.uint8], height_px: int, width_px: int) -> NDArray[np.float32]:
-    """Pixels (h, w, 3) scaled to (height_px, width_px, 3), bilinearly: the operation behind tf.compat.v1.image.resize.
+def decoded(photo: bytes) -> Any:  # noqa: ANN401 - a module without types
+    """The same as a tensor, which saves copying it."""
+    tf = tensorflow()
+    try:
+        return tf.io.decode_jpeg(photo, channels=3)
+    except tf.errors.OpError as error:
+        reason = str(error.message).partition("\n")[0].partition(" [Op:")[0]
+        raise PhotoError(f"TensorFlow does not decode the photo: {reason}") from error
 
-    Corners are not aligned, pixels have no centres, and nothing is averaged where it shrinks.
+
+def resize(pixels: NDArray[np.uint8], height_px: int, width_px: int) -> NDArray[np.float32]:
+    """Pixels (h, w, 3), an array or a tensor, scaled to (height_px, width_px, 3), bilinearly.
+
+    This is the operation behind tf.compat.v1.image.resize: corners are not aligned, pixels have no centres, and nothing
+    is averaged where it shrinks.
     """
-    scaled = tensorflow().raw_ops.ResizeBilinear(images=pixels[None], size=(height_px, width_px))
+    tf = tensorflow()
+    scaled = tf.raw_ops.ResizeBilinear(images=tf.expand_dims(pixels, 0), size=(height_px, width_px))
     result: NDArray[np.float32] = scaled.numpy()[0]
     return result
 
