@@ -15,6 +15,7 @@ from oidata.core.selection import splits_of
 from oidata.core.sieve import Sieve
 from oidata.core.statistics import places, usable
 from oidata.core.tables import TEST, VALIDATION
+from oidata.core.words import counted
 from oidata.errors import ConfigError, DatasetError, ModelError, OidataError, PhotoError, StorageError, UsageError
 from oidata.io import files
 from oidata.io.checkpoints import Checkpoint, Checkpoints
@@ -25,7 +26,6 @@ from oidata.io.models import model_files, open_model, saved_model_directory
 from oidata.io.photos import sha256_of
 from oidata.report.predict_report import Now, PredictReport, predict_report
 from oidata.report.progress import Progress, Silence, photo_by_photo
-from oidata.report.summary import counted
 from oidata.runs import Run, RunInfo, run_names, run_path
 
 if TYPE_CHECKING:

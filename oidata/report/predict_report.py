@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
 from oidata import __version__
-from oidata.report.summary import Share, Summary, Table, counted
+from oidata.core.words import counted
+from oidata.report.summary import Share, Summary, Table
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
