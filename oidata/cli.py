@@ -20,6 +20,7 @@ from oidata.process import EXIT_ERROR, EXIT_GATE, EXIT_USAGE, complain, interrup
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from oidata.report.inspect_report import PullReport
     from oidata.report.progress import Progress
     from oidata.report.summary import Summary
 
@@ -514,6 +515,84 @@ def evaluate_command(
     )
     report = evaluate(Dataset.open(dataset), request)
     _print(report, report.summary, as_json=as_json)
+
+
+@app.command("inspect")
+def inspect_command(
+    dataset: DirectoryOption = Path("data"),
+    run: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The run to show.  [default: the newest, if there is one]")
+    ] = None,
+    view: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The saved view to open.  [default: that of the most failures]"),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The dataset in FiftyOne.  [default: the one made last of DIR, else a new one called as DIR is]",
+        ),
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, metavar="N", help="Where the App is served.")] = 5151,
+    remote: Annotated[
+        bool,
+        typer.Option(
+            "--remote",
+            help="Serve it to other machines too. Who reaches the port can read the files that you can read: an SSH "
+            "tunnel to the default, this machine alone, is safer.",
+        ),
+    ] = False,
+    no_launch: Annotated[
+        bool, typer.Option("--no-launch", help="Make the FiftyOne dataset, say which views it has, and end.")
+    ] = False,
+    pull: Annotated[
+        bool,
+        typer.Option(
+            "--pull",
+            help="Bring back the tags set in the App, after a question: drop, on a box or a photo; relabel:CLASS, on "
+            "a box. Those that were taken off are taken back.",
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --pull: do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Open the FiftyOne App on the failures of a run, each with its cause; before there is one, on the dataset.
+
+    Run it again to refresh: your tags, fields and views stay. Ctrl-C ends the App.
+    """
+    from oidata.app.server import Place
+    from oidata.dataset import Dataset
+    from oidata.inspect import Request, inspect, open_app
+    from oidata.inspect import pull as pull_tags
+
+    if yes and not pull:
+        raise UsageError("--yes answers what --pull asks.", "Leave it out, or add --pull.")
+    opened = Dataset.open(dataset)
+    if pull:
+        pulled = pull_tags(opened, lambda found: yes or _agrees(found, as_json=as_json), name)
+        if pulled.is_written or not pulled.changes or as_json:
+            _print(pulled, pulled.summary, as_json=as_json)
+        if pulled.changes and not pulled.is_written:
+            complain("Nothing was written.", "" if sys.stdin.isatty() else "To write it: oidata inspect --pull --yes")
+            raise typer.Exit(EXIT_ERROR)
+        return
+    place = Place(port, remote)
+    if not no_launch:
+        place.check_free()
+    report = inspect(opened, Request(run, view, name), _progress(quiet=as_json))
+    _print(report, report.summary, as_json=as_json)
+    if not no_launch:
+        shown = open_app(opened, report, place)
+        typer.echo(f"\nThe App is at {shown.url} until you press Ctrl-C.", err=as_json)
+        shown.wait()
+
+
+def _agrees(report: PullReport, *, as_json: bool) -> bool:
+    """Show what a pull would change, and ask whether to write it; where nobody can answer, the answer is no."""
+    if not as_json:
+        _print(report, report.summary, as_json=False)
+    return sys.stdin.isatty() and typer.confirm("Write this?", err=True)
 
 
 def _given(context: typer.Context, names: Iterable[str]) -> list[str]:

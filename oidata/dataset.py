@@ -8,6 +8,7 @@ manifest.tsv        split/image_id, SHA-256 and size of every photo that is ther
 ATTRIBUTION.csv     author, licence and landing page of every photo that is there
 images/SPLIT/ID.jpg the photos, byte for byte as served
 pipeline.config     the config last given with --config
+corrections.parquet what `oidata inspect --pull` corrected      (CORRECTIONS)
 audit/              report.html, report.json, boxes.parquet (AUDIT_BOXES), duplicates.parquet (DUPLICATES)
 shards/             train.record-00000-of-00010 …, label_map.pbtxt, shards.json, pipeline.config filled in
 runs/NAME/          what a trained model detects                 (oidata.runs)
@@ -22,6 +23,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from oidata import __version__
+from oidata.core.corrections import CORRECTIONS
 from oidata.core.duplicates import DUPLICATES
 from oidata.core.labels import Label, LabelMap
 from oidata.core.tables import AUDIT_BOXES, BOXES, IMAGES, LABELS, SCHEMA_VERSION, check
@@ -236,6 +238,17 @@ class Dataset:
             return self._read(schema, self.path / AUDIT_NAME)
         except (OSError, DatasetError, TableError):
             return None
+
+    def corrections(self) -> pd.DataFrame:
+        """CORRECTIONS; none where nothing was corrected."""
+        return self._read(CORRECTIONS) if self._table_path(CORRECTIONS).is_file() else CORRECTIONS.empty()
+
+    def write_corrections(self, corrections: pd.DataFrame) -> None:
+        """Replace CORRECTIONS; where there are none, there is no file."""
+        if corrections.empty:
+            files.remove(self._table_path(CORRECTIONS))
+        else:
+            self._write(corrections, CORRECTIONS)
 
     def photo_path(self, split: str, image_id: str) -> Path:
         """Where a photo is, or would be."""

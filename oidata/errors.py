@@ -12,6 +12,7 @@ OidataError
 ├── PhotoError          bytes that are no whole JPEG, or not the bytes that were asked for
 ├── RecordError         a TFRecord file that is damaged, cut short, or not what it should hold
 ├── ClusterError        a scheduler that cannot be reached, or workers that die over a task
+├── DatabaseError       FiftyOne's database cannot be had: no mongod, or another process holds it
 ├── DatasetError        a directory that is no dataset, or one made for another request
 └── StorageError        no space, no permission: the file system refused
 """
@@ -108,6 +109,10 @@ class RecordError(OidataError):
 
 class ClusterError(OidataError):
     """A scheduler that cannot be reached, or workers that die over a task."""
+
+
+class DatabaseError(OidataError):
+    """FiftyOne's database cannot be had: no mongod is there, or another process holds it."""
 
 
 class DatasetError(OidataError):

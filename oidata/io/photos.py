@@ -23,6 +23,7 @@ _ORIENTATION = 0x0112  # Exif 2.32, table 4
 _SHORT = 3
 UPRIGHT = 1
 _TAIL_BYTES = 1024
+_HEADER_BYTES = 4  # of a segment: its marker and its length
 
 Bytes: TypeAlias = bytes | memoryview
 
@@ -58,6 +59,16 @@ def photo_facts(data: Bytes, digest: str = "") -> PhotoFacts:
     if not (width_px and height_px):
         raise PhotoError("a JPEG without a frame header")
     return PhotoFacts(width_px, height_px, orientation, len(data), digest or sha256_of(data))
+
+
+def without_exif(data: Bytes) -> bytes:
+    """The same JPEG without its EXIF data, so that everybody shows its pixels as stored. Raises PhotoError."""
+    parts, kept = [], 0
+    for marker, start, end in _segments(data):
+        if marker == _APP1 and data[start : start + len(_EXIF)] == _EXIF:
+            parts.append(bytes(data[kept : start - _HEADER_BYTES]))
+            kept = end
+    return b"".join([*parts, bytes(data[kept:])])
 
 
 def sha256_of(data: Bytes) -> str:
