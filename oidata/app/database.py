@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -17,11 +18,9 @@ _ENVIRONMENT: Final = {
     "FIFTYONE_DO_NOT_TRACK": "true",
     "FIFTYONE_DATABASE_VALIDATION": "false",
     "FIFTYONE_SHOW_PROGRESS_BARS": "false",
-    "FIFTYONE_LOGGING_LEVEL": "WARNING",
-    "FIFTYONE_LOGGING_DESTINATION": "stderr",
 }
 _URI: Final = "FIFTYONE_DATABASE_URI"
-_ANSWER_MS: Final = 5_000
+_ANSWER_MS: Final = 3_000
 _NO_DATABASE: Final = (
     "FiftyOne keeps its datasets in a MongoDB database, and there is no mongod on this machine that it could start."
 )
@@ -44,6 +43,8 @@ def fiftyone() -> Any:
         import fiftyone as module
 
         module.list_datasets("")
+    # It warns of settings that are gone, though nobody set them, each time that a browser connects.
+    logging.getLogger("fiftyone.core.config").setLevel(logging.ERROR)
     return module
 
 
@@ -55,8 +56,10 @@ def _check_answer(uri: str) -> None:
     try:
         with MongoClient[dict[str, object]](uri, serverSelectionTimeoutMS=_ANSWER_MS) as client:
             client.admin.command("ping")
-    except ConfigurationError as error:
-        raise DatabaseError(f"{_URI} is no address of a database: {error}.", "Write mongodb://host:port.") from error
+    except (ConfigurationError, ValueError) as error:
+        raise DatabaseError(
+            f"{_URI} is no address of a database: {str(error).rstrip('.')}.", "Write mongodb://host:port."
+        ) from error
     except PyMongoError as error:
         hint = f"Start it, or mend {_URI}; without that, FiftyOne starts a database of its own."
         raise DatabaseError(f"No database answers at {_URI}.", hint) from error

@@ -21,12 +21,12 @@ _COLOURS: Final = {
     DETECTIONS: {
         FOUND: "#22b8cf",
         IGNORED: "#adb5bd",
-        BELOW: "#1c7ed6",
-        Error.CLASSIFICATION: "#d6336c",
+        BELOW: "#1971c2",
+        Error.CLASSIFICATION: "#f06bff",
         Error.LOCALISATION: "#f08c00",
-        Error.BOTH: "#a61e4d",
+        Error.BOTH: "#be4bdb",
         Error.DUPLICATE: "#ffd43b",
-        Error.BACKGROUND: "#9775fa",
+        Error.BACKGROUND: "#748ffc",
     },
 }
 _SORTED_BY: Final = {"score": "confidence"}  # what the App calls it
@@ -35,14 +35,15 @@ _FIELDS: Final = {Of.BOXES: TRUTH, Of.DETECTIONS: DETECTIONS}
 
 def save_views(store: Store, views: Sequence[View]) -> None:
     """Save each of `views`, and remove those that an earlier refresh saved and that are no more; the user's stay."""
-    dataset = store.dataset
-    names = [view.name for view in views]
-    for old in store.memory.get("views", ()):
-        if old not in names and dataset.has_saved_view(old):
-            dataset.delete_saved_view(old)
+    dataset, before = store.dataset, dict(store.memory.get("views", ()))
+    there = set(view_names(store))
+    made = {view.name: repr(view) for view in views}
+    for old in before.keys() & there - made.keys():
+        dataset.delete_saved_view(old)
     for view in views:
-        dataset.save_view(view.name, _stages(store, view), description=view.says, overwrite=True)
-    store.remember(views=names)
+        if view.name not in there or before.get(view.name) != made[view.name]:  # to save one takes a while
+            dataset.save_view(view.name, _stages(store, view), description=view.says, overwrite=True)
+    store.remember(views=[list(each) for each in made.items()])  # names may hold dots, and keys may not
 
 
 def view_names(store: Store) -> list[str]:

@@ -47,7 +47,6 @@ class Store:
     def remember(self, **values: object) -> None:
         """Note something down, beside what is noted."""
         self.dataset.info = {**self.dataset.info, _OURS: {**self.memory, **values}}
-        self.dataset.save()
 
     def refresh(
         self,

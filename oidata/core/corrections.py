@@ -78,7 +78,7 @@ def corrected(
     targets = dict(_targets(tagged.boxes, classes))
     before = _before(boxes, corrections, classes)
     is_known = boxes["box_id"].isin(tagged.boxes)
-    mid = boxes["box_id"].map(targets).fillna(before).where(is_known, boxes["mid"]).astype("str")
+    mid = boxes["box_id"].map(targets).astype("str").fillna(before).where(is_known, boxes["mid"]).astype("str")
     new_boxes = boxes.assign(mid=mid, stripped=_marked(boxes, "box_id", "stripped", tagged.boxes))
     new_images = images.assign(dropped=_marked(images, "image_id", "dropped", tagged.photos))
     is_told = mid.ne(before) & ~boxes["mid_original"].isin(classes.mids)
@@ -131,7 +131,7 @@ def _before(boxes: pd.DataFrame, corrections: pd.DataFrame, classes: LabelMap) -
 
     A class that was chosen is never folded into another (`core.labels.Hierarchy.fold`), so that mid_original is it.
     """
-    recorded = boxes["box_id"].map(corrections.set_index("box_id")["mid"]).fillna(boxes["mid"])
+    recorded = boxes["box_id"].map(corrections.set_index("box_id")["mid"]).astype("str").fillna(boxes["mid"])
     is_chosen = boxes["mid_original"].isin(classes.mids)
     return boxes["mid_original"].where(is_chosen, recorded).astype("str")
 

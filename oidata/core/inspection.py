@@ -83,7 +83,7 @@ def _of(images: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
 
 def _names(mids: pd.Series, classes: LabelMap) -> pd.Series:
     """The display names of MIDs; a null stays one, and what is no class of the dataset its MID."""
-    return mids.map(classes.names).fillna(mids)
+    return mids.map(classes.names).astype("str").fillna(mids)
 
 
 def _boxes(boxes: pd.DataFrame, classes: LabelMap, numbers: pd.DataFrame, run: Judged | None) -> pd.DataFrame:
