@@ -13,6 +13,7 @@ from oidata.app.documents import documents, sample_id
 from oidata.app.layout import arrange, save_views, view_names
 from oidata.app.samples import find, find_or_make
 from oidata.app.server import Place
+from oidata.core import words
 from oidata.core.anchor_numbers import anchor_numbers
 from oidata.core.corrections import corrected, dropped_photos, tags_of
 from oidata.core.inspection import Judged, inspection
@@ -23,7 +24,6 @@ from oidata.errors import ConfigError, DatasetError, PhotoError, UsageError
 from oidata.io import files
 from oidata.io.configs import DEFAULT_NAME, read_config
 from oidata.io.photos import UPRIGHT, without_exif
-from oidata.report import summary as words
 from oidata.report.inspect_report import InspectReport, PullReport, SavedView
 from oidata.report.progress import Progress, Silence, photo_by_photo
 from oidata.runs import Run, run_names

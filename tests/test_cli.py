@@ -82,6 +82,8 @@ def test_flags_of_strip(fetched: Path) -> None:
         (["strip"], 1, "oidata fetch"),
         (["strip", "-d", "nowhere"], 1, "nowhere is no dataset"),
         (["strip", "--none", "--unknown", "--no-group"], 2, "does not go with --no-group, --unknown"),
+        (["inspect"], 1, "oidata fetch"),
+        (["inspect", "--yes"], 2, "--pull"),
         (["strip", "--none", "--truncated"], 2, "does not go with --truncated"),
         (["peel"], 2, "peel"),
     ],
@@ -221,7 +223,7 @@ def test_an_interrupt_at_the_very_beginning(tmp_path: Path) -> None:
 def test_every_command_and_option_is_described() -> None:
     """Each command has a help text, and each of its options too."""
     commands = typer.main.get_group(app).commands
-    assert set(commands) == {"fetch", "strip", "audit", "shard", "predict", "evaluate"}
+    assert set(commands) == {"fetch", "strip", "audit", "shard", "predict", "evaluate", "inspect"}
     for command in commands.values():
         assert command.help
         for parameter in command.params:

@@ -18,7 +18,7 @@ from tests.test_cli import oidata
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 SESSION = re.search(r"```console\n(.*?)```", README, re.DOTALL)
 READER, LIBRARY = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-VERBS = "fetch|strip|audit|shard|predict|evaluate"
+VERBS = "fetch|strip|audit|shard|predict|evaluate|inspect"
 COMMANDS = sorted(set(re.findall(rf"^oidata (?:{VERBS})\b.*?(?=\s{{2,}}#|$)", README, re.MULTILINE)))
 
 

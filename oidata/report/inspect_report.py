@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from oidata.core.corrections import Action
-from oidata.report.summary import Summary, Table, counted
+from oidata.core.words import counted
+from oidata.report.summary import Summary, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
