@@ -19,8 +19,8 @@ def start(mirror: Mirror, directory: Path) -> subprocess.Popen[str]:
     return subprocess.Popen([*command, "--connections", "4"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str], at_most_s: float = 60) -> None:
+    deadline = time.monotonic() + at_most_s
     while not condition() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.002)
 

@@ -1,6 +1,7 @@
 """Laws of `oidata predict`, on a small model that finds the colours of photos, and on a real one."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -336,16 +337,22 @@ def test_errors_come_before_any_work(dataset: Dataset, request_: Request, export
 
 def test_killed_and_completed(dataset: Dataset, request_: Request, label_map: Path) -> None:
     """Killed with -9, a run is not there yet; the same command goes on, and makes what an undisturbed one makes."""
+    stuck = dataset.photo_path("train", photos_of(dataset, "train")[30])
+    stuck.rename(stuck.with_suffix(".away"))
+    os.mkfifo(stuck)  # whoever opens it waits
     arguments = ["predict", str(request_.model), "-d", str(dataset.path), "--label-map", str(label_map)]
     command = [sys.executable, "-m", "oidata", *arguments, "--split", "all", "--batch", "1"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: len(checkpoints(dataset)) > 20, process)
+    wait_until(
+        lambda: len(checkpoints(dataset)) == 30, process, at_most_s=600
+    )  # the import of TensorFlow takes its time
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert process.returncode == -signal.SIGKILL
     assert run_names(dataset) == []
     there = len(checkpoints(dataset))
-    assert 20 < there < 95
+    assert there == 30
+    stuck.with_suffix(".away").replace(stuck)
     checkpoints(dataset)[3].write_bytes(b"torn by the power cut")
     assert predict(dataset, replace(request_, splits=SPLITS)).now.num_there == there - 1
     assert not checkpoints(dataset)
