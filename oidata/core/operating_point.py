@@ -24,7 +24,7 @@ class OperatingPoint:
     mid, display_name  the class
     threshold          the least score that counts
     is_given           whether it was asked for; else it is that of the best F1, the highest of equals
-    precision          of what counts, the share that is right; None where nothing counts
+    precision          of what counts, the share that is right; None where nothing counts, or without ground truth
     recall             the share of the boxes that are found; None without ground truth
     f1                 their harmonic mean; None where either is None
     """
