@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 FOREGROUND, BACKGROUND = 0.5, 0.1
 NO_ERROR = -1
 ERRORS = tuple(Error)
+NEAR = (Error.CLASSIFICATION, Error.LOCALISATION)
+"""Of the wrong class or place alone: what can be put right."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +59,11 @@ class Errors:
     finder: NDArray[np.intp]
 
     @property
+    def is_near(self) -> NDArray[np.bool_]:
+        """Detections of the wrong class or place alone: bool (N,)."""
+        return _is_near(self.error)
+
+    @property
     def is_missed(self) -> NDArray[np.bool_]:
         """Boxes that are asked for and not found: bool (M,)."""
         return self.is_asked & ~self.is_found
@@ -82,15 +89,18 @@ def errors(scored: EvaluationSet, judgement: Judgement, thresholds: NDArray[np.f
     finder = np.full(len(truth), NONE, np.intp)
     true = np.flatnonzero(judgement.outcome == Outcome.TRUE_POSITIVE)
     finder[judgement.truth[true]] = true
-    is_found = (finder != NONE) & is_above[finder]
+    is_found = np.append(is_above, False)[finder]  # NONE counts from the end
     false = np.flatnonzero(is_above & (judgement.outcome == Outcome.FALSE_POSITIVE))
     error = np.full(len(detected), NO_ERROR, np.int8)
     due = np.full(len(detected), NONE, np.intp)
     error[false], due[false] = _classified(scored, false, is_asked)
-    covering = np.isin(error, [ERRORS.index(Error.CLASSIFICATION), ERRORS.index(Error.LOCALISATION)])
     is_covered = np.zeros(len(truth), bool)
-    is_covered[due[covering]] = True
+    is_covered[due[_is_near(error)]] = True
     return Errors(is_above, error, due, is_asked, is_found, is_covered & is_asked & ~is_found, finder)
+
+
+def _is_near(error: NDArray[np.int8]) -> NDArray[np.bool_]:
+    return np.isin(error, [ERRORS.index(each) for each in NEAR])
 
 
 def _classified(

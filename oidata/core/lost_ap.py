@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from oidata.core.candidates import NONE
+from oidata.core.error_types import NEAR
 from oidata.core.failures import Error
 from oidata.core.open_images_ap import Outcome, ranking
 from oidata.core.precision_recall import Curve
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from oidata.core.error_types import Errors
     from oidata.core.evaluation_set import EvaluationSet
     from oidata.core.open_images_ap import Judgement
-
-_PUT_RIGHT = (Error.CLASSIFICATION, Error.LOCALISATION)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +103,7 @@ class Standing:
             missed = self.found.is_missed_error & ~self.is_found
             return self.without(missed, np.zeros(len(self.label), bool))
         rows = self.found.detections(error)
-        if error in _PUT_RIGHT:
+        if error in NEAR:
             return self._put_right(rows)
         is_false = np.zeros(len(self.label), bool)
         is_false[rows] = True
@@ -119,12 +118,15 @@ class Standing:
         )
 
     def _put_right(self, rows: NDArray[np.intp]) -> Standing:
-        """Each detection in `rows` finds its box, if that is not found yet: the best one does; the others go."""
+        """Each detection in `rows` finds its box, if that is not found and it is the best to be put right; others go.
+
+        The best of those of either error, so that none finds a box that is the other error's to mend.
+        """
         is_row = np.zeros(len(self.label), bool)
         is_row[rows] = True
-        by_rank = self.rank[is_row[self.rank]]
-        by_rank = by_rank[~self.is_found[self.found.truth[by_rank]]]
-        first = by_rank[np.unique(self.found.truth[by_rank], return_index=True)[1]]
+        by_rank = self.rank[self.found.is_near[self.rank]]
+        best = by_rank[np.unique(self.found.truth[by_rank], return_index=True)[1]]
+        first = best[is_row[best] & ~self.found.is_found[self.found.truth[best]]]
         truth = self.found.truth[first]
         label, is_true, is_found = self.label.copy(), self.is_true.copy(), self.is_found.copy()
         label[first], is_true[first], is_found[truth] = self.truth_label[truth], True, True

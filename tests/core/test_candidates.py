@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oidata.core import boxes, candidates
-from oidata.core.candidates import NONE, best, ioa, iou
+from oidata.core.candidates import NONE, best, best_of_other_classes, ioa, iou
 from tests.core.scenes import TIED, TRUTH, scored, sides
 from tests.core.test_boxes import drawn
 
@@ -63,3 +63,19 @@ def test_nothing_is_best_of_nothing() -> None:
     assert (result.truth.tolist(), result.overlap.tolist(), result.where(0.0).tolist()) == ([NONE], [0], [False])
     nothing = scored([{}], [])
     assert len(best(nothing.detected, nothing.truth, ~nothing.truth.is_group, iou).truth) == 0
+
+
+@settings(max_examples=40)
+@given(SOME_TRUTH, SOME_FOUND)
+def test_the_best_of_other_classes_is_that_of_the_whole_matrix(
+    truth: list[dict[str, object]], found: list[dict[str, object]]
+) -> None:
+    """For each detection it is the first of highest IoU in a whole matrix, of its photo and not of its class."""
+    scene = scored(truth, found, count_stripped=True)
+    among = ~scene.truth.is_group
+    result = best_of_other_classes(scene.detected, scene.truth, among, 2)
+    matrix = boxes.iou(scene.detected.boxes, scene.truth.boxes)
+    one, other = scene.detected.key[:, None], scene.truth.key
+    matrix[(scene.photo(one) != scene.photo(other)) | (one == other) | ~among] = -1
+    assert np.array_equal(result.truth, np.where(matrix.max(axis=1) >= 0, matrix.argmax(axis=1), NONE))
+    assert np.array_equal(result.overlap, matrix.max(axis=1).clip(0))
