@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from oidata.core.failures import Kind
+from oidata.core.failures import Cause, Kind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +77,9 @@ def comparison(against: str, num_photos: int, before: Evaluation, after: Evaluat
 
 
 def _missed(failures: pd.DataFrame) -> pd.DataFrame:
-    return failures.loc[failures["kind"] == str(Kind.MISSED), ["box_id", "mid"]]
+    """The boxes that are asked for and missed."""
+    is_missed = (failures["kind"] == str(Kind.MISSED)) & (failures["cause"] != str(Cause.GROUP))
+    return failures.loc[is_missed, ["box_id", "mid"]]
 
 
 def _num_of(mid: str, ones: pd.DataFrame, others: pd.DataFrame) -> int:

@@ -79,6 +79,7 @@ def _named(names: Sequence[object], places: NDArray[np.integer]) -> NDArray[np.o
 def _causes(applies: Applies) -> dict[str, object]:
     """The first cause of each, and all of them."""
     order = [cause for cause in Cause if cause in applies]
-    table = np.array([applies[cause] for cause in order]).T
-    listed = ["|".join(order[at] for at in np.flatnonzero(row)) for row in table]
-    return {"cause": _named([str(cause) for cause in Cause], first_cause(applies)), "causes": listed}
+    table = np.array([applies[cause] for cause in order])
+    sets, which = np.unique(np.left_shift(1, np.arange(len(order))) @ table, return_inverse=True)
+    listed = ["|".join(cause for at, cause in enumerate(order) if one >> at & 1) for one in sets.tolist()]
+    return {"cause": _named([str(cause) for cause in Cause], first_cause(applies)), "causes": _named(listed, which)}
