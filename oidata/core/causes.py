@@ -33,7 +33,8 @@ class MissedBoxes:
 
     truth      their places in the ground truth: intp (K,)
     applies    by cause, which it applies to: bool (K,)
-    detection  the place of the detection that explains it, or NONE: intp (K,)
+    detection  the place of the detection that explains the first cause of those that one explains, or NONE: that of
+               the neighbour, the one below the threshold, or that of another class; intp (K,)
     """
 
     truth: NDArray[np.intp]
@@ -88,8 +89,8 @@ def missed_causes(scored: EvaluationSet, judgement: Judgement, found: Errors, fa
         Cause.TAKEN_FOR_OTHER: taker != NONE,
     }
     applies[Cause.IN_SPITE_OF_ANCHORS] = ~np.any(list(applies.values()), axis=0)
-    suppressor = np.where(is_suppressed, found.finder[neighbour.truth], NONE)
-    detection = np.select([finder != NONE, taker != NONE], [finder, taker], suppressor)
+    suppressor = found.finder[neighbour.truth]
+    detection = np.select([is_suppressed, finder != NONE], [suppressor, finder], taker)
     return MissedBoxes(truth, applies, detection)
 
 
