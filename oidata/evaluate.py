@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oidata import __version__
 from oidata.core.anchor_numbers import anchor_numbers
+from oidata.core.coco_ap import Engine
 from oidata.core.comparison import comparison
 from oidata.core.evaluation import evaluation
 from oidata.core.evaluation_set import evaluation_set
@@ -20,7 +22,7 @@ from oidata.core.selection import splits_of
 from oidata.core.statistics import Cells, placed, usable
 from oidata.core.tables import Tables
 from oidata.core.truth_facts import TruthFacts
-from oidata.errors import ConfigError, DatasetError, UsageError
+from oidata.errors import ConfigError, DatasetError, TableError, UsageError
 from oidata.io.configs import DEFAULT_NAME, read_config
 from oidata.io.detections import read_detections
 from oidata.io.photos import sha256_of
@@ -28,7 +30,7 @@ from oidata.report.evaluation_galleries import pictures
 from oidata.report.evaluation_page import page
 from oidata.report.evaluation_summary import summary
 from oidata.report.page import render
-from oidata.runs import Run, RunInfo, run_names
+from oidata.runs import Run, RunInfo, run_names, run_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -162,7 +164,7 @@ def evaluate(dataset: Dataset, request: Request | None = None) -> EvaluationRepo
     other = None if request.against is None else Run.open(dataset, request.against)
     config, origin = _config(dataset, run, request)
     tables = Tables(dataset.images(), dataset.boxes(), dataset.labels())
-    cells = Cells(dataset.info.classes, _splits(dataset, request.splits or run.info.splits))
+    cells = Cells(dataset.info.classes, _splits(dataset, run, request.splits))
     numbers, unknown = _numbers(dataset, tables, cells, config, request)
     judge = _Judge(dataset.info.ancestors, tables, cells, config, numbers, request)
     scored, found = judge.judged(run, run.info.processed)
@@ -214,7 +216,8 @@ class _Judge:
             tables = expanded(tables, self.cells.classes, hierarchy)
             wide = evaluation_set(tables, detections, self.cells, count_stripped=count)
         facts = TruthFacts.of(scored.truth, self.tables.boxes, self.numbers, nms_iou(self.config))
-        return scored, evaluation(scored, wide, self.tables.boxes, facts, self.request.score_threshold)
+        threshold = self.request.score_threshold
+        return scored, evaluation(scored, wide, self.tables.boxes, facts, threshold, engine=_engine())
 
     def compared(self, run: Run, other: Run) -> Comparison:
         """Two runs on the photos that both looked at."""
@@ -226,6 +229,11 @@ class _Judge:
         return comparison(other.name, len(scored.photos), before, after)
 
 
+def _engine() -> Engine:
+    """The faster one where it is installed, as extra `fast` does."""
+    return Engine.FASTER if find_spec("faster_coco_eval") else Engine.PYCOCOTOOLS
+
+
 def _check(request: Request) -> None:
     if request.score_threshold is not None and not 0 <= request.score_threshold <= 1:
         message = f"--score-threshold {request.score_threshold:g} is no score."
@@ -234,8 +242,9 @@ def _check(request: Request) -> None:
 
 def _imported(dataset: Dataset, request: Request) -> Run:
     """Detections of other origin as a run, on all usable photos of the splits that they are of."""
-    path = Path(request.file or "")
+    path = Path(request.file or "").absolute()
     name = request.run or re.sub(r"[^\w.+-]+", "-", path.stem)
+    run_path(dataset, name)
     if name in run_names(dataset) and Run.open(dataset, name).info.source != str(path):
         message = f"{dataset.path} has a run {name}, of {Run.open(dataset, name).info.source}."
         raise UsageError(message, "Give these detections another name: --run NAME.")
@@ -243,6 +252,17 @@ def _imported(dataset: Dataset, request: Request) -> Run:
     found = read_detections(path, images, dict(enumerate(dataset.info.classes.mids, start=1)))
     detected_on = set(images.loc[images["image_id"].isin(found.detections["image_id"]), "split"])
     splits = tuple(split for split in dataset.info.splits if split in detected_on) or dataset.info.splits
+    processed = images.loc[usable(images) & images["split"].isin(splits), "image_id"]
+    is_seen = found.detections["image_id"].isin(processed)
+    left_out = {
+        "unknown_photos": found.num_of_unknown_photos,
+        "unknown_classes": found.num_of_unknown_classes,
+        "photos_that_are_dropped_or_not_whole": int((~is_seen).sum()),
+    }
+    if sum(left_out.values()) and not is_seen.any():
+        reasons = ", ".join(_left_out(left_out))
+        hint = "Give the detections of this dataset's photos, by image_id, and of its classes, by MID or label map id."
+        raise TableError(f"None of the detections in {path} can be scored: {reasons}.", hint)
     config = None if request.config is None else read_config(request.config)
     info = RunInfo(
         source=str(path),
@@ -252,10 +272,16 @@ def _imported(dataset: Dataset, request: Request) -> Run:
         label_map=None,
         score_threshold=0.0,
         splits=splits,
-        processed=tuple(sorted(images.loc[usable(images) & images["split"].isin(splits), "image_id"])),
-        left_out={"unknown_photos": found.num_of_unknown_photos, "unknown_classes": found.num_of_unknown_classes},
+        processed=tuple(sorted(processed)),
+        left_out=left_out,
     )
-    return Run.create(dataset, name, info, found.detections, config.text if config else None)
+    seen = found.detections[is_seen].reset_index(drop=True)
+    return Run.create(dataset, name, info, seen, config.text if config else None)
+
+
+def _left_out(counts: dict[str, int]) -> list[str]:
+    """Say of each reason that applies how many detections it leaves out."""
+    return [f"{number:,} of {reason.replace('_', ' ')}" for reason, number in counts.items() if number]
 
 
 def _config(dataset: Dataset, run: Run, request: Request) -> tuple[PipelineConfig, str]:
@@ -268,11 +294,14 @@ def _config(dataset: Dataset, run: Run, request: Request) -> tuple[PipelineConfi
     return read_config(DEFAULT_NAME), "reference"
 
 
-def _splits(dataset: Dataset, asked: Sequence[str]) -> tuple[str, ...]:
-    chosen = splits_of(asked)
+def _splits(dataset: Dataset, run: Run, asked: Sequence[str]) -> tuple[str, ...]:
+    chosen = splits_of(asked or run.info.splits)
     if absent := [split for split in chosen if split not in dataset.info.splits]:
         message = f"{dataset.path} has no split {', '.join(absent)}."
         raise UsageError(message, f"It has {', '.join(dataset.info.splits)}.")
+    if unseen := [split for split in chosen if split not in run.info.splits]:
+        message = f"{run.path} looked at no photo of {', '.join(unseen)}."
+        raise UsageError(message, f"It has {', '.join(run.info.splits)}: leave out the others, or detect on them too.")
     return chosen
 
 
@@ -298,8 +327,7 @@ def _notes(dataset: Dataset, run: Run, scored: EvaluationSet) -> Iterator[str]:
         yield "There is no detection at all on these photos: every box is missed."
     for reason in scored.left_out.reasons():
         yield f"Left out: {reason}"
-    for reason, number in run.info.left_out.items():
-        if number:
-            yield f"Left out when they were read: {number:,} of {reason.replace('_', ' ')}"
+    for reason in _left_out(run.info.left_out):
+        yield f"Left out when they were read: {reason}"
     if dataset.info.ancestors is None and len(dataset.info.classes.labels) > 1:
         yield "Open Images Challenge: no expansion, since the hierarchy was not at hand when the classes were fetched."

@@ -1,9 +1,10 @@
-"""COCO's twelve numbers, as pycocotools computes them: https://cocodataset.org/#detection-eval."""
+"""COCO's twelve numbers, as pycocotools computes them, or faster-coco-eval: https://cocodataset.org/#detection-eval."""
 
 from __future__ import annotations
 
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from oidata.errors import TableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -24,6 +25,13 @@ _ALL, *_SIZES = range(4)
 
 # pycocotools overwrites `ignore`, but ignores what is of no size that it asks for, and then finding it is no error.
 _NO_SIZE = -1.0
+
+
+class Engine(StrEnum):
+    """What computes COCO's numbers, the same with either."""
+
+    PYCOCOTOOLS = "pycocotools"
+    FASTER = "faster-coco-eval"
 
 
 @dataclass(frozen=True)
@@ -78,43 +86,54 @@ class CocoAp:
 
     groups_are_crowds  whether a group box was COCO's crowd, which can be neither missed nor found wrongly, or an
                        ordinary box
+    engine             what computed them
     """
 
     groups_are_crowds: bool
+    engine: Engine
     summary: CocoSummary
     classes: tuple[ClassSummary, ...]
 
 
-def coco_ap(scored: EvaluationSet, *, groups_are_crowds: bool) -> CocoAp:
+def coco_ap(scored: EvaluationSet, *, groups_are_crowds: bool, engine: Engine = Engine.PYCOCOTOOLS) -> CocoAp:
     """Score detections by COCO's rules, with group boxes as crowds or as ordinary boxes.
 
     Ordinary is what TFOD's metrics/coco_tools.py makes of them, since its reader never passes group_of on to it. A
     stripped box that is no group is neither missed nor a false positive for the one detection that it matches. Raises
     TableError for a photo of unknown size, since sizes count in pixels.
     """
-    precision, recall = _tables(scored, groups_are_crowds=groups_are_crowds)
+    annotations = _truth(scored, groups_are_crowds=groups_are_crowds), _detections(scored)
+    coco, evaluate = _ENGINES[engine]()
+    with redirect_stdout(None):  # pycocotools prints what it does
+        evaluation = evaluate(*(_filled(coco(), scored, rows) for rows in annotations), "bbox")
+        evaluation.evaluate()
+        evaluation.accumulate()
+    precision, recall = evaluation.eval["precision"], evaluation.eval["recall"]
     classes = (
         ClassSummary(label.mid, label.display_name, CocoSummary.of(precision[:, :, [at]], recall[:, [at]]))
         for at, label in enumerate(scored.classes.labels)
     )
-    return CocoAp(groups_are_crowds, CocoSummary.of(precision, recall), tuple(classes))
+    return CocoAp(groups_are_crowds, engine, CocoSummary.of(precision, recall), tuple(classes))
 
 
-def _tables(scored: EvaluationSet, *, groups_are_crowds: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _pycocotools() -> tuple[Callable[[], Any], Callable[..., Any]]:
+    from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    with redirect_stdout(None):  # pycocotools prints what it does
-        truth = _coco(scored, _truth(scored, groups_are_crowds=groups_are_crowds))
-        evaluation = COCOeval(truth, _coco(scored, _detections(scored)), "bbox")
-        evaluation.evaluate()
-        evaluation.accumulate()
-    return evaluation.eval["precision"], evaluation.eval["recall"]
+    return COCO, COCOeval
 
 
-def _coco(scored: EvaluationSet, annotations: Iterator[dict[str, object]]) -> Any:  # noqa: ANN401
-    from pycocotools.coco import COCO
+def _faster_coco_eval() -> tuple[Callable[[], Any], Callable[..., Any]]:
+    from faster_coco_eval import COCO, COCOeval_faster
 
-    coco = COCO()
+    return COCO, COCOeval_faster
+
+
+_ENGINES = {Engine.PYCOCOTOOLS: _pycocotools, Engine.FASTER: _faster_coco_eval}
+
+
+def _filled(coco: Any, scored: EvaluationSet, annotations: Iterator[dict[str, object]]) -> Any:  # noqa: ANN401
+    """An index of COCO's, of either package, with `annotations` in it."""
     coco.dataset = {
         "images": [{"id": photo} for photo in range(len(scored.photos))],
         "categories": [{"id": label} for label in range(len(scored.classes.labels))],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from oidata.core.causes import false_causes, first_cause, missed_causes
-from oidata.core.coco_ap import coco_ap
+from oidata.core.coco_ap import Engine, coco_ap
 from oidata.core.error_types import ERRORS, Errors, confusion, errors
 from oidata.core.failure_table import failure_table
 from oidata.core.failures import Cause, Error, Kind
@@ -150,13 +150,19 @@ class Evaluation:
     num_false: int
 
 
-def evaluation(
-    scored: EvaluationSet, expanded: EvaluationSet, boxes: pd.DataFrame, facts: TruthFacts, score: float | None = None
+def evaluation(  # noqa: PLR0913 - two sets, what is known of them, and how to evaluate
+    scored: EvaluationSet,
+    expanded: EvaluationSet,
+    boxes: pd.DataFrame,
+    facts: TruthFacts,
+    score: float | None = None,
+    *,
+    engine: Engine = Engine.PYCOCOTOOLS,
 ) -> Evaluation:
     """Evaluate. `expanded` is the same with boxes and labels passed on along the hierarchy, `boxes` are BOXES.
 
-    `score` is the threshold for all classes, if it is not to be that of the best F1 of each. Raises DatasetError where
-    no single box is to be found.
+    `score` is the threshold for all classes, if it is not to be that of the best F1 of each; `engine` computes COCO's
+    numbers. Raises DatasetError where no single box is to be found.
     """
     v2 = open_images_ap(scored, V2)
     if v2.mean_average_precision is None:
@@ -170,8 +176,8 @@ def evaluation(
     false = false_causes(scored, v2.judgement, found)
     causes = _cause_facts(scored, standing, missed, false)
     return Evaluation(
-        coco=coco_ap(scored, groups_are_crowds=True),
-        coco_plain=coco_ap(scored, groups_are_crowds=False),
+        coco=coco_ap(scored, groups_are_crowds=True, engine=engine),
+        coco_plain=coco_ap(scored, groups_are_crowds=False, engine=engine),
         v2=v2,
         challenge=open_images_ap(expanded, CHALLENGE),
         points=points,

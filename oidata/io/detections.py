@@ -1,15 +1,19 @@
-"""Detections of other origin: COCO results, Open Images predictions, and the records that TFOD's inference writes."""
+"""Detections of other origin: COCO results, Open Images predictions, TFOD's records, and tables of another run."""
 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pyarrow import parquet
 
-from oidata.core.tables import COORDINATES, DETECTIONS
+from oidata.core.detections import check_detections
+from oidata.core.tables import COORDINATES, DETECTIONS, check
 from oidata.errors import StorageError, TableError
 from oidata.io.quiet import tensorflow
 from oidata.io.tfrecord import read_records
@@ -45,19 +49,22 @@ class ForeignDetections:
 
 
 def read_detections(path: Path, images: pd.DataFrame, mids: Mapping[int, str]) -> ForeignDetections:
-    """The detections in a file, which its name tells: .json, .csv, or else TFRecords.
+    """The detections in a file, which its name tells: .json, .csv, .parquet, or else TFRecords.
 
-    `images` are the IMAGES that detections may be of; `mids` names the classes of a model by id, for formats that have
-    ids: rows of other photos and ids are counted and left out. Raises TableError for a row that is no detection, with
+    `images` are the IMAGES that detections may be of; `mids` are the classes, by the id that a model has for them:
+    rows of other photos and classes are counted and left out. Raises TableError for a row that is no detection, with
     its number, RecordError for damaged records, StorageError for a file that cannot be read.
     """
     try:
         if path.suffix == ".json":
             return _known(_of_coco(path, images), images, mids)
         if path.suffix == ".csv":
-            return _known(_of_csv(path), images)
+            return _known(_of_csv(path), images, mids)
+        if path.suffix == ".parquet":
+            return _known(_of_parquet(path), images, mids)
     except OSError as error:
-        raise StorageError(f"Cannot read {path}: {error.strerror}.", "Check the path and its permissions.") from error
+        reason = os.strerror(error.errno) if error.errno else str(error).rstrip(".")
+        raise StorageError(f"Cannot read {path}: {reason}.", "Check the path and its permissions.") from error
     return _known(_of_records(path), images, mids)
 
 
@@ -73,7 +80,7 @@ def _of_coco(path: Path, images: pd.DataFrame) -> pd.DataFrame:
     rows = [_coco_row(result, f"{path}, result {number}") for number, result in enumerate(results, start=1)]
     frame = pd.DataFrame(rows, columns=_COLUMNS, index=range(1, len(rows) + 1))
     corners = frame[list(COORDINATES)].to_numpy(np.float64)
-    if len(frame) and np.nanmax(np.abs(corners)) <= 1:
+    if len(frame) and np.abs(corners).max() <= 1:
         raise TableError(f"{path} has normalised boxes, and COCO results are in pixels.", "Multiply them by the sizes.")
     sizes = images.set_index("image_id")[["width_px", "height_px"]].reindex(frame["image_id"]).astype("Float64")
     sizes_px = sizes.to_numpy(np.float64, na_value=np.nan)
@@ -122,6 +129,24 @@ def _of_csv(path: Path) -> pd.DataFrame:
         _refuse(numbers.isna(), f"{path}, line", f"{name} is no number", frame[name])
         frame[name] = numbers
     return _checked(frame, f"{path}, line")
+
+
+def _of_parquet(path: Path) -> pd.DataFrame:
+    """DETECTIONS, such as a run's. A box that is none is for the evaluation to count."""
+    hint = f"It is to have the columns of a run's: {', '.join(column.name for column in DETECTIONS.columns)}."
+    try:
+        frame: pd.DataFrame = parquet.ParquetFile(path).read().to_pandas()
+    except pa.ArrowInvalid as error:
+        raise TableError(f"{path} is no Parquet file: {str(error).rstrip('.')}.", hint) from None
+    try:
+        check(frame, DETECTIONS)
+    except TableError as error:
+        raise TableError(f"{path}: {error.message}", hint) from None
+    try:
+        check_detections(frame)
+    except TableError as error:
+        raise TableError(f"{path}: {error.message}", error.hint) from None
+    return frame
 
 
 def _of_records(path: Path) -> pd.DataFrame:
@@ -175,12 +200,12 @@ def _refuse(bad: ArrayLike, where: str, fault: str, shown: pd.Series | pd.DataFr
         raise TableError(f"{where} {shown.index[rows[0]]}: {fault} ({listed}).", _HINT)
 
 
-def _known(frame: pd.DataFrame, images: pd.DataFrame, mids: Mapping[int, str] | None = None) -> ForeignDetections:
-    """The rows of known photos and, where classes have ids, of known classes."""
+def _known(frame: pd.DataFrame, images: pd.DataFrame, mids: Mapping[int, str]) -> ForeignDetections:
+    """The rows of known photos and classes; where classes have ids, these become MIDs."""
     is_known = frame["image_id"].isin(images["image_id"])
     known = frame[is_known]
-    if mids is not None:
+    if "class_id" in known:
         known = known.assign(mid=known["class_id"].map(dict(mids)).astype("str"))
-    has_class = known["mid"].notna()
+    has_class = known["mid"].isin(list(mids.values()))
     detections = DETECTIONS.conform(known[has_class])
     return ForeignDetections(detections, int((~is_known).sum()), int((~has_class).sum()))

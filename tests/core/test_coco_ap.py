@@ -13,7 +13,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from oidata.core.coco_ap import CocoSummary, coco_ap
+from oidata.core.coco_ap import CocoSummary, Engine, coco_ap
 from oidata.core.evaluation_set import EvaluationSet, evaluation_set
 from oidata.core.tables import COORDINATES, Tables
 from oidata.errors import TableError
@@ -125,6 +125,25 @@ def test_the_numbers_are_those_of_pycocotools(tmp_path: Path, seed: int, crowds:
         truth = Tables(tables.images, tables.boxes[tables.boxes["mid"] == each.mid], tables.labels)
         alone = by_pycocotools(truth, found[found["mid"] == each.mid], tmp_path, crowds=groups_are_crowds)
         assert numbers(each.summary) == pytest.approx(alone, abs=1e-12)
+
+
+@pytest.mark.parametrize("crowds", ["crowds", "ordinary"])
+@pytest.mark.parametrize("seed", range(3))
+def test_both_engines_give_the_same(seed: int, crowds: str) -> None:
+    """Overall and by class, the twelve numbers of faster-coco-eval are those of pycocotools to twelve digits."""
+    tables, found = scene(np.random.default_rng(seed))
+    scored_set = evaluation_set(tables, found, CELLS)
+    one, other = (coco_ap(scored_set, groups_are_crowds=crowds == "crowds", engine=engine) for engine in Engine)
+    assert (one.engine, other.engine) == ("pycocotools", "faster-coco-eval")
+    assert numbers(other.summary) == pytest.approx(numbers(one.summary), rel=1e-12, abs=1e-12)
+    for mine, theirs in zip(one.classes, other.classes, strict=True):
+        assert numbers(theirs.summary) == pytest.approx(numbers(mine.summary), rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("engine", Engine)
+def test_either_engine_can_do_without_detections(engine: Engine) -> None:
+    """Nothing found has an AP of 0 with either."""
+    assert coco_ap(scored([{}], []), groups_are_crowds=True, engine=engine).summary.ap == 0
 
 
 def test_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
