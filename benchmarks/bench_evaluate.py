@@ -1,4 +1,4 @@
-"""Score detections by the rules of Open Images, against pycocotools' own evaluation of the same boxes."""
+"""Evaluate detections, by the rules of Open Images with all causes and by COCO's, against pycocotools."""
 
 from harness import Command, Quantity, measure, options, script, table
 
@@ -12,11 +12,16 @@ def main() -> None:
     parser.add_argument("--detections", type=int, default=100, help="detections on each photo (%(default)s)")
     asked = parser.parse_args()
     jobs = {
-        "pycocotools, evaluate and accumulate": "pycocotools_bbox",
-        "oidata, Open Images V2 and Challenge": "oidata_open_images_ap",
-        "oidata, COCO": "oidata_coco_ap",
+        "pycocotools, evaluate and accumulate": ("pycocotools_bbox",),
+        "oidata, Open Images V2 and Challenge": ("oidata_open_images_ap",),
+        "oidata, the same with errors and causes": ("oidata_causes",),
+        "oidata, COCO": ("oidata_coco_ap", "pycocotools"),
+        "oidata, COCO with extra fast": ("oidata_coco_ap", "faster-coco-eval"),
     }
-    commands = [Command(name, script("adapters.py", job, asked.photos, asked.detections)) for name, job in jobs.items()]
+    commands = [
+        Command(name, script("adapters.py", job, asked.photos, asked.detections, *more))
+        for name, (job, *more) in jobs.items()
+    ]
     title = f"{asked.photos:,} photos with {asked.detections} detections of two classes on each"
     print(table(title, measure(commands, asked.runs), SECONDS), flush=True)
 
