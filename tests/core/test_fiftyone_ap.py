@@ -21,7 +21,7 @@ MIDS = ("/m/1", "/m/2")
 def scene(seed: int) -> tuple[list[Row], list[Row], list[tuple[int, str, bool]]]:
     """Boxes, one group at most of each photo and class, detections beside most of them, and verdicts.
 
-    What FiftyOne and TFOD see differently is kept out. FiftyOne has no stripped boxes, nor V2's groups that only excuse.
+    What FiftyOne and TFOD see differently is kept out. FiftyOne has no stripped boxes, nor groups that only excuse.
     Of several groups it takes the last that a detection lies in most, TFOD the first. It drops the boxes of classes
     without a verified label on their photo, which TFOD takes for looked for; Open Images has a label for each box. Of
     equal scores either has an order of its own. A group counts once with both, found or not.
@@ -33,20 +33,20 @@ def scene(seed: int) -> tuple[list[Row], list[Row], list[tuple[int, str, bool]]]
             for number in range(4):
                 low = random.random(2) * 0.6
                 side = 0.4 if number == 0 else random.uniform(0.1, 0.3)
-                ends = dict(zip(COORDINATES, np.float32([*low, *(low + side)]).tolist(), strict=True))
+                ends = dict(zip(COORDINATES, np.hstack([low, low + side]).astype(np.float32).tolist(), strict=True))
                 truth.append({"photo": photo, "mid": mid, "is_group_of": int(number == 0), **ends})
     # The second class is on none of the last photo, and nobody looked for it there.
     truth = [row for row in truth if (row["photo"], row["mid"]) != (NUM_PHOTOS - 1, MIDS[1])]
     rows = [row for row in (*truth, *truth[::2]) if random.random() < 0.8]
     rows += [{**row, "photo": NUM_PHOTOS - 1, "mid": MIDS[1]} for row in truth[:3]]
     scores = random.permutation(np.arange(1, len(rows) + 1)) / (len(rows) + 1)
-    found = []
+    found: list[Row] = []
     for row, score in zip(rows, scores.tolist(), strict=True):
         off = random.normal(0, 0.03, 4)
-        ends = {name: float(np.float32(row[name] + off[at])) for at, name in enumerate(COORDINATES)}
-        found.append({"photo": row["photo"], "mid": row["mid"], "score": float(np.float32(score)), **ends})
+        moved = {name: float(np.float32(row[name] + off[at])) for at, name in enumerate(COORDINATES)}
+        found.append({"photo": row["photo"], "mid": row["mid"], "score": float(np.float32(score)), **moved})
     verdicts = [(photo, mid, True) for photo, mid in {(row["photo"], row["mid"]) for row in truth}]
-    return truth, found, sorted(verdicts)
+    return [*truth], found, sorted(verdicts)
 
 
 def test_the_challenge_is_that_of_fiftyone(tmp_path: Path) -> None:
