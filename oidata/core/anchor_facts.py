@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -140,7 +141,12 @@ def anchor_facts(  # noqa: PLR0913, PLR0917 - a detector, its config, and the da
 
 def size_sweep(detector: Detector, placement: Placement) -> Sweep:
     """Which sizes of square boxes, in px of the input that most photos come to, the anchors reach."""
-    height_px, width_px = _usual_input(detector, placement)
+    return _swept(detector, *_usual_input(detector, placement))
+
+
+@lru_cache(maxsize=8)
+def _swept(detector: Detector, height_px: int, width_px: int) -> Sweep:
+    """The sweep depends on the detector alone, and takes longer than most of what else is asked of it."""
     sides = np.geomspace(MIN_SIDE_PX, min(height_px, width_px), NUM_SIDES).tolist()
     grid = detector.grid_for(height_px, width_px)
     return sweep(grid, detector.matcher, sides, height=height_px, width=width_px, seed=SEED)
