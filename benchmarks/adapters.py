@@ -799,14 +799,27 @@ def oidata_inspect(directory: str) -> str:
 
 
 def _fiftyone() -> Any:  # noqa: ANN401 - a module without types
-    """FiftyOne, started on an empty database of its own."""
+    """FiftyOne, on an empty database of its own."""
     import atexit
     import os
     import shutil
+    import socket
+    import subprocess
+    from importlib.util import find_spec
 
-    home = tempfile.mkdtemp()
+    home = Path(tempfile.mkdtemp())
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    spec = find_spec("fiftyone")
+    executable = Path(((spec and spec.submodule_search_locations) or [""])[0]) / "db/bin/mongod"
+    options = ("--dbpath", str(home), "--bind_ip", "127.0.0.1", "--port", port, "--nounixsocket")
+    database = subprocess.Popen((str(executable), *options), stdout=subprocess.DEVNULL)
     atexit.register(shutil.rmtree, home, ignore_errors=True)  # registered first, done last
-    os.environ |= {"HOME": home, "FIFTYONE_DATABASE_DIR": f"{home}/db"}
+    atexit.register(database.wait)
+    atexit.register(database.terminate)
+    time.sleep(3)
+    os.environ |= {"HOME": str(home), "FIFTYONE_DATABASE_URI": f"mongodb://127.0.0.1:{port}"}
     from oidata.app.database import fiftyone
 
     fo = fiftyone()

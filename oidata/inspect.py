@@ -13,13 +13,13 @@ from oidata.app.documents import documents, sample_id
 from oidata.app.layout import arrange, save_views, view_names
 from oidata.app.samples import find, find_or_make
 from oidata.app.server import Place
-from oidata.core import words
 from oidata.core.anchor_numbers import anchor_numbers
 from oidata.core.corrections import corrected, dropped_photos, tags_of
 from oidata.core.inspection import Judged, inspection
-from oidata.core.statistics import ground_truth, places
+from oidata.core.statistics import ground_truth
 from oidata.core.tables import AUDIT_BOXES, Tables
 from oidata.core.views import counted, views, worst
+from oidata.core.words import counted as in_words
 from oidata.errors import ConfigError, DatasetError, PhotoError, UsageError
 from oidata.io import files
 from oidata.io.configs import DEFAULT_NAME, read_config
@@ -152,23 +152,29 @@ class _Seen:
         if duplicates is None:
             notes.append("Duplicates are not known: no audit looked at these photos as they are now. Run oidata audit.")
         if shown.num_below:
-            below = words.counted(shown.num_below, "detection")
+            below = in_words(shown.num_below, "detection")
             notes.append(f"Not shown: {below} below the score threshold of the evaluation.")
         if absent := len(ok) - len(tables.images):
-            notes.append(f"Not shown: {words.counted(absent, 'photo')} recorded as ok that are not there.")
+            notes.append(f"Not shown: {in_words(absent, 'photo')} recorded as ok that are not there.")
         return cls(tables, shown, tuple(notes))
 
 
 def _numbers(dataset: Dataset, tables: Tables, run: Run | None) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """AUDIT_BOXES by the config of the run, else as the last audit has them, else by the dataset's config."""
-    paths = [path for path in (run and run.config_path, dataset.config_path) if path and path.is_file()]
+    """AUDIT_BOXES by the config of the run, else of the dataset, else the default: the audit's where they are fresh."""
+    paths = [*(() if run is None else (run.config_path,)), dataset.config_path]
+    config = read_config(next((path for path in paths if path.is_file()), DEFAULT_NAME))
+    if config.architecture != "ssd":
+        kind = config.architecture or "no model"
+        return AUDIT_BOXES.empty(), (f"Anchor numbers: {config.name} is a config of {kind}, not of an SSD.",)
     truth = ground_truth(tables.images, tables.boxes)
-    truth = truth[places(truth["mid"], dataset.info.classes.mids) >= 0].reset_index(drop=True)
+    truth = truth[truth["mid"].isin(dataset.info.classes.mids)].reset_index(drop=True)
+    audited = dataset.audited_boxes(config)
+    if audited is not None and truth["box_id"].isin(audited["box_id"]).all():
+        return audited, ()
     try:
-        config = read_config(paths[0] if paths else DEFAULT_NAME)
-        return anchor_numbers(config, truth, dataset.audited_boxes(config)).boxes, ()
-    except (ConfigError, UsageError) as error:
-        return AUDIT_BOXES.empty(), (f"Anchor numbers are not known: {error.message}",)
+        return anchor_numbers(config, truth).boxes, ()
+    except ConfigError as error:
+        return AUDIT_BOXES.empty(), (f"Anchor numbers are not known. {error.message}",)
 
 
 def _judged(dataset: Dataset, run: Run) -> tuple[Judged, tuple[str, ...]]:
@@ -187,9 +193,9 @@ def _judged(dataset: Dataset, run: Run) -> tuple[Judged, tuple[str, ...]]:
 
 
 def _thresholds(evaluation: dict[str, Any]) -> dict[str, float] | None:
-    """By MID, the score from which a detection counted."""
-    found = evaluation.get("thresholds")
-    return {str(mid): float(score) for mid, score in found.items()} if isinstance(found, dict) else None
+    """By MID, the score from which a detection counted, as `oidata evaluate` noted it down."""
+    points = evaluation.get("operating_points")
+    return None if points is None else {point["mid"]: point["threshold"] for point in points}
 
 
 def _opened(asked: str | None, all_views: list[Counted], others: list[str]) -> str | None:

@@ -102,7 +102,8 @@ def judged_run(dataset: Dataset, name: str = "ssd", fates: tuple[Cause | None, .
     info = RunInfo("made.parquet", "0" * 64, False, None, None, 0.05, dataset.info.splits, processed, {})  # noqa: FBT003
     run = Run.create(dataset, name, info, DETECTIONS.conform(pd.DataFrame(maker.detections)), None)
     failures = FAILURES.conform(pd.DataFrame(maker.failures))
-    report = {"made_from": run.hashes(), "thresholds": dict.fromkeys(dataset.info.classes.mids, THRESHOLD)}
+    points = [{"mid": mid, "threshold": THRESHOLD} for mid in dataset.info.classes.mids]
+    report = {"made_from": run.hashes(), "operating_points": points}
     run.write_evaluation(report, failures, "")
     return run
 
