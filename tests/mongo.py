@@ -49,6 +49,8 @@ def environment(uri: str, home: Path) -> Iterator[None]:
         for name in [name for name in os.environ if name.startswith("FIFTYONE_")]:
             patch.delenv(name)
         patch.setenv("FIFTYONE_DATABASE_URI", uri)
+        patch.setenv("FIFTYONE_DATABASE_VALIDATION", "false")
+        patch.setenv("FIFTYONE_DO_NOT_TRACK", "true")
         patch.setenv("HOME", str(home))
         yield
 

