@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oidata import __version__
-from oidata.core.anchor_numbers import anchor_numbers
 from oidata.core.coco_ap import Engine
 from oidata.core.comparison import comparison
 from oidata.core.evaluation import evaluation
@@ -19,17 +18,19 @@ from oidata.core.expansion import expanded
 from oidata.core.failure_verdict import failure_verdict
 from oidata.core.labels import Hierarchy
 from oidata.core.selection import splits_of
-from oidata.core.statistics import Cells, placed, usable
+from oidata.core.statistics import Cells, usable
 from oidata.core.tables import Tables
 from oidata.core.truth_facts import TruthFacts
-from oidata.errors import ConfigError, DatasetError, TableError, UsageError
-from oidata.io.configs import DEFAULT_NAME, read_config
+from oidata.core.words import counted
+from oidata.errors import DatasetError, TableError, UsageError
+from oidata.io.configs import read_config
 from oidata.io.detections import read_detections
 from oidata.io.photos import sha256_of
 from oidata.report.evaluation_galleries import pictures
 from oidata.report.evaluation_page import page
 from oidata.report.evaluation_summary import summary
 from oidata.report.page import render
+from oidata.run_config import ORIGINS, anchors_of, config_of
 from oidata.runs import Run, RunInfo, run_names, run_path
 
 if TYPE_CHECKING:
@@ -140,8 +141,9 @@ class EvaluationReport:
         """What was evaluated, in a line."""
         found, names = self.evaluation, ", ".join(self.classes.values())
         return (
-            f"{self.run.path}: {self.num_detections:,} detections of {names} on {self.num_photos:,} photos of "
-            f"{', '.join(self.splits)}; {found.num_found:,} of {found.num_truth:,} boxes found"
+            f"{self.run.path}: {counted(self.num_detections, 'detection')} of {names} on "
+            f"{counted(self.num_photos, 'photo')} of {', '.join(self.splits)}; {found.num_found:,} of "
+            f"{counted(found.num_truth, 'box', 'boxes')} found"
         )
 
 
@@ -162,10 +164,10 @@ def evaluate(dataset: Dataset, request: Request | None = None) -> EvaluationRepo
     _check(request)
     run = _imported(dataset, request) if request.file else Run.open(dataset, request.run)
     other = None if request.against is None else Run.open(dataset, request.against)
-    config, origin = _config(dataset, run, request)
+    config, origin = config_of(dataset, run, request.config)
     tables = Tables(dataset.images(), dataset.boxes(), dataset.labels())
     cells = Cells(dataset.info.classes, _splits(dataset, run, request.splits))
-    numbers, unknown = _numbers(dataset, tables, cells, config, request)
+    numbers, unknown = anchors_of(dataset, tables, cells, config, count_stripped=request.count_stripped)
     judge = _Judge(dataset.info.ancestors, tables, cells, config, numbers, request)
     scored, found = judge.judged(run, run.info.processed)
     compared = judge.compared(run, other) if other else None
@@ -183,7 +185,7 @@ def evaluate(dataset: Dataset, request: Request | None = None) -> EvaluationRepo
         evaluation=found,
         verdict=failure_verdict(found),
         against=compared,
-        notes=(*_notes(dataset, run, scored), *unknown),
+        notes=(*_notes(dataset, run, scored), *unknown, _judged_by(config, origin)),
     )
     shown = pictures(dataset, scored, found, tables.boxes, numbers)
     holes = numbers.holes if numbers else ()
@@ -255,9 +257,9 @@ def _imported(dataset: Dataset, request: Request) -> Run:
     processed = images.loc[usable(images) & images["split"].isin(splits), "image_id"]
     is_seen = found.detections["image_id"].isin(processed)
     left_out = {
-        "unknown_photos": found.num_of_unknown_photos,
-        "unknown_classes": found.num_of_unknown_classes,
-        "photos_that_are_dropped_or_not_whole": int((~is_seen).sum()),
+        "on photos that the dataset does not have": found.num_of_unknown_photos,
+        "of classes that the dataset does not have": found.num_of_unknown_classes,
+        "on photos that are dropped or not whole": int((~is_seen).sum()),
     }
     if sum(left_out.values()) and not is_seen.any():
         reasons = ", ".join(_left_out(left_out))
@@ -281,17 +283,7 @@ def _imported(dataset: Dataset, request: Request) -> Run:
 
 def _left_out(counts: dict[str, int]) -> list[str]:
     """Say of each reason that applies how many detections it leaves out."""
-    return [f"{number:,} of {reason.replace('_', ' ')}" for reason, number in counts.items() if number]
-
-
-def _config(dataset: Dataset, run: Run, request: Request) -> tuple[PipelineConfig, str]:
-    """The config to judge by, and where it comes from."""
-    if request.config is not None:
-        return read_config(request.config), "given"
-    for path, origin in ((run.config_path, "run"), (dataset.config_path, "dataset")):
-        if path.is_file():
-            return read_config(path), origin
-    return read_config(DEFAULT_NAME), "reference"
+    return [f"{number:,} {reason}" for reason, number in counts.items() if number]
 
 
 def _splits(dataset: Dataset, run: Run, asked: Sequence[str]) -> tuple[str, ...]:
@@ -305,23 +297,6 @@ def _splits(dataset: Dataset, run: Run, asked: Sequence[str]) -> tuple[str, ...]
     return chosen
 
 
-def _numbers(
-    dataset: Dataset, tables: Tables, cells: Cells, config: PipelineConfig, request: Request
-) -> tuple[AnchorNumbers | None, tuple[str, ...]]:
-    """What the anchors make of the boxes that train: the audit's numbers where they are fresh; and why not, if not."""
-    if config.architecture != "ssd":
-        return None, (f"Anchors: {config.name} is a config of {config.architecture or 'no model'}, not of an SSD.",)
-    truth = placed(tables.images, tables.boxes)
-    trains = truth["is_usable"] & (truth["stripped"].isna() | request.count_stripped)
-    truth = truth[trains & (cells.codes(truth) >= 0)].reset_index(drop=True)
-    audited = dataset.audited_boxes(config)
-    is_fresh = audited is not None and not request.count_stripped and truth["box_id"].isin(audited["box_id"]).all()
-    try:
-        return anchor_numbers(config, truth, audited if is_fresh else None), ()
-    except ConfigError as error:
-        return None, (f"Anchors: not looked at. {error.message}",)
-
-
 def _notes(dataset: Dataset, run: Run, scored: EvaluationSet) -> Iterator[str]:
     if not len(scored.detected):
         yield "There is no detection at all on these photos: every box is missed."
@@ -331,3 +306,7 @@ def _notes(dataset: Dataset, run: Run, scored: EvaluationSet) -> Iterator[str]:
         yield f"Left out when they were read: {reason}"
     if dataset.info.ancestors is None and len(dataset.info.classes.labels) > 1:
         yield "Open Images Challenge: no expansion, since the hierarchy was not at hand when the classes were fetched."
+
+
+def _judged_by(config: PipelineConfig, origin: str) -> str:
+    return f"Anchors, input size and suppression are those of {config.name}{ORIGINS[origin]}."

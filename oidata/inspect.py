@@ -13,19 +13,18 @@ from oidata.app.documents import documents, sample_id
 from oidata.app.layout import arrange, save_views, view_names
 from oidata.app.samples import find, find_or_make
 from oidata.app.server import Place
-from oidata.core.anchor_numbers import anchor_numbers
 from oidata.core.corrections import corrected, dropped_photos, tags_of
 from oidata.core.inspection import Judged, inspection
-from oidata.core.statistics import ground_truth
+from oidata.core.statistics import Cells
 from oidata.core.tables import AUDIT_BOXES, Tables
 from oidata.core.views import counted, views, worst
 from oidata.core.words import counted as in_words
-from oidata.errors import ConfigError, DatasetError, PhotoError, UsageError
+from oidata.errors import DatasetError, PhotoError, UsageError
 from oidata.io import files
-from oidata.io.configs import DEFAULT_NAME, read_config
 from oidata.io.photos import UPRIGHT, without_exif
 from oidata.report.inspect_report import InspectReport, PullReport, SavedView
 from oidata.report.progress import Progress, Silence, photo_by_photo
+from oidata.run_config import anchors_of, config_of
 from oidata.runs import Run, run_names
 
 if TYPE_CHECKING:
@@ -142,10 +141,14 @@ class _Seen:
         tables = Tables(ok[is_there].reset_index(drop=True), dataset.boxes(), dataset.labels())
         if tables.images.empty:
             raise DatasetError(f"{dataset.path} has no photo to show.", "Run the same oidata fetch again.")
-        numbers, not_known = _numbers(dataset, tables, run)
+        config, _ = config_of(dataset, run)
+        cells = Cells(dataset.info.classes, dataset.info.splits)
+        numbers, not_known = anchors_of(dataset, tables, cells, config)
         duplicates = dataset.duplicates()
         judged, not_judged = (None, ()) if run is None else _judged(dataset, run)
-        shown = inspection(tables, dataset.info.classes, numbers, duplicates, judged)
+        shown = inspection(
+            tables, dataset.info.classes, AUDIT_BOXES.empty() if numbers is None else numbers.boxes, duplicates, judged
+        )
         notes = [*not_judged, *not_known]
         if run is None:
             notes.append("No run: nothing was detected on these photos yet, so there are views of the dataset alone.")
@@ -157,24 +160,6 @@ class _Seen:
         if absent := len(ok) - len(tables.images):
             notes.append(f"Not shown: {in_words(absent, 'photo')} recorded as ok that are not there.")
         return cls(tables, shown, tuple(notes))
-
-
-def _numbers(dataset: Dataset, tables: Tables, run: Run | None) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """AUDIT_BOXES by the config of the run, else of the dataset, else the default: the audit's where they are fresh."""
-    paths = [*(() if run is None else (run.config_path,)), dataset.config_path]
-    config = read_config(next((path for path in paths if path.is_file()), DEFAULT_NAME))
-    if config.architecture != "ssd":
-        kind = config.architecture or "no model"
-        return AUDIT_BOXES.empty(), (f"Anchor numbers: {config.name} is a config of {kind}, not of an SSD.",)
-    truth = ground_truth(tables.images, tables.boxes)
-    truth = truth[truth["mid"].isin(dataset.info.classes.mids)].reset_index(drop=True)
-    audited = dataset.audited_boxes(config)
-    if audited is not None and truth["box_id"].isin(audited["box_id"]).all():
-        return audited, ()
-    try:
-        return anchor_numbers(config, truth).boxes, ()
-    except ConfigError as error:
-        return AUDIT_BOXES.empty(), (f"Anchor numbers are not known. {error.message}",)
 
 
 def _judged(dataset: Dataset, run: Run) -> tuple[Judged, tuple[str, ...]]:

@@ -189,9 +189,9 @@ def test_what_cannot_be_scored_is_counted(dataset: Dataset, tmp_path: Path) -> N
     assert report.num_detections == len(found)
     prefix = "Left out when they were read:"
     assert [note for note in report.notes if note.startswith(prefix)] == [
-        f"{prefix} 1 of unknown photos",
-        f"{prefix} 2 of unknown classes",
-        f"{prefix} 1 of photos that are dropped or not whole",
+        f"{prefix} 1 on photos that the dataset does not have",
+        f"{prefix} 2 of classes that the dataset does not have",
+        f"{prefix} 1 on photos that are dropped or not whole",
     ]
 
 
@@ -383,7 +383,7 @@ def test_nothing_that_can_be_scored_is_an_error(dataset: Dataset, tmp_path: Path
     """Detections all of other photos or classes give no AP of 0, but an error that counts them, and no run."""
     found = jittered(dataset, 0)
     strange = pd.concat([found.iloc[:5].assign(mid="/m/0"), found.iloc[:3].assign(image_id="0123456789abcdef")])
-    with pytest.raises(TableError, match=r"None.*in\.csv.*3 of unknown photos, 5 of unknown classes.*by MID"):
+    with pytest.raises(TableError, match=r"None.*in\.csv.*: 3 on photos that .*, 5 of classes that .*by MID"):
         evaluate(dataset, Request(csv(tmp_path / "in.csv", strange)))
     assert run_names(dataset) == []
 
