@@ -287,7 +287,7 @@ def oidata_near_pairs(number: str) -> str:
     """Search random hashes for near pairs; the result is seconds."""
     import numpy as np
 
-    from oidata.core.duplicates import MAX_DISTANCE, near_pairs
+    from oidata.core.auditing.duplicates import MAX_DISTANCE, near_pairs
 
     hashes = np.random.default_rng(0).integers(0, 1 << 64, int(number), dtype=np.uint64)
     hashes[-100:] = hashes[:100] ^ np.uint64(0b1011)
@@ -298,7 +298,7 @@ def oidata_near_pairs(number: str) -> str:
 
 def oidata_targets(number: str, per_photo: str) -> str:
     """Match the anchors of SSD 300×300 to random boxes; the result is a digest of all targets."""
-    from oidata.core.targets import Matcher, match
+    from oidata.core.matcher.targets import Matcher, match
 
     boxes, photo = _like_open_images(int(number), int(per_photo))
     return _digest(vars(match(boxes, photo, _ssd_anchors(), Matcher())))
@@ -306,7 +306,7 @@ def oidata_targets(number: str, per_photo: str) -> str:
 
 def dense_targets(number: str, per_photo: str) -> str:
     """Match the same boxes with the whole matrix of IoU of each photo; the result is a digest of all targets."""
-    from oidata.core.targets import Matcher
+    from oidata.core.matcher.targets import Matcher
     from tests.core import dense
 
     boxes, photo = _like_open_images(int(number), int(per_photo))
@@ -348,7 +348,7 @@ def _like_open_images(number: int, per_photo: int) -> tuple[Any, Any]:
 
 def _ssd_anchors() -> Any:  # noqa: ANN401 - its type is imported by the jobs alone
     """Return the 1,917 anchors of ssd_mobilenet_v2_coco."""
-    from oidata.core.anchors import SsdAnchors
+    from oidata.core.matcher.anchors import SsdAnchors
 
     feature_maps = [(cells, cells) for cells in (19, 10, 5, 3, 2, 1)]
     return SsdAnchors(aspect_ratios=(1.0, 2.0, 0.5, 3.0, 0.3333)).grid(feature_maps, 300, 300)
@@ -367,8 +367,8 @@ def _digest(targets: Any) -> str:  # noqa: ANN401 - a mapping of names to arrays
 
 def divide_photos(how: str, number: str, classes: str, shards: str) -> str:
     """Divide drawn photos as oidata does, by hash or by index; the result is seconds, and how even the shards are."""
-    from oidata.core.balance import assign
-    from oidata.core.evenness import balance_facts, by_hash, by_index
+    from oidata.core.sharding.balance import assign
+    from oidata.core.sharding.evenness import balance_facts, by_hash, by_index
 
     photos, num_shards = _photos_to_divide(int(number), int(classes)), int(shards)
     start_s = time.perf_counter()
@@ -392,7 +392,7 @@ def _photos_to_divide(number: int, num_classes: int) -> Any:  # noqa: ANN401 - i
     """Draw photos as Open Images has them: few of many classes, some with many boxes, log-normal sizes."""
     import numpy as np
 
-    from oidata.core.evenness import Photos
+    from oidata.core.sharding.evenness import Photos
 
     random = np.random.default_rng(0)
     frequency = 1 / np.arange(1, num_classes + 1) ** 1.1
@@ -441,8 +441,8 @@ def pycocotools_bbox(photos: str, detections: str) -> str:
 
 def oidata_open_images_ap(photos: str, detections: str) -> str:
     """Score the tables of a dataset by both rules of Open Images; the result is seconds, and the two mean APs."""
-    from oidata.core.evaluation_set import evaluation_set
-    from oidata.core.open_images_ap import CHALLENGE, V2, open_images_ap
+    from oidata.core.evaluation.evaluation_set import evaluation_set
+    from oidata.core.evaluation.open_images_ap import CHALLENGE, V2, open_images_ap
 
     tables, found, cells = _detection_tables(int(photos), int(detections))
     start_s = time.perf_counter()
@@ -458,11 +458,11 @@ def oidata_causes(photos: str, detections: str) -> str:
     """
     from unittest.mock import patch
 
-    from oidata.core import evaluation
-    from oidata.core.anchor_numbers import anchor_numbers
-    from oidata.core.evaluation_set import evaluation_set
+    from oidata.core.auditing.anchor_numbers import anchor_numbers
+    from oidata.core.evaluation import evaluation
+    from oidata.core.evaluation.evaluation_set import evaluation_set
+    from oidata.core.evaluation.truth_facts import TruthFacts
     from oidata.core.statistics import ground_truth
-    from oidata.core.truth_facts import TruthFacts
     from oidata.io.configs import read_config
 
     tables, found, cells = _detection_tables(int(photos), int(detections))
@@ -480,8 +480,8 @@ def oidata_causes(photos: str, detections: str) -> str:
 
 def oidata_coco_ap(photos: str, detections: str, engine: str) -> str:
     """Score the tables of a dataset by COCO's rules; the result is seconds, and AP."""
-    from oidata.core.coco_ap import Engine, coco_ap
-    from oidata.core.evaluation_set import evaluation_set
+    from oidata.core.evaluation.coco_ap import Engine, coco_ap
+    from oidata.core.evaluation.evaluation_set import evaluation_set
 
     tables, found, cells = _detection_tables(int(photos), int(detections))
     start_s = time.perf_counter()
@@ -704,8 +704,8 @@ def _ways_to_predict(
 
 def _predicting(paths: Sequence[Path], model: str, work: str) -> Callable[[Sequence[int]], None]:
     """Detect on photos and put the rows by, as `oidata predict` does."""
-    from oidata.core.pipeline import with_values
-    from oidata.core.sieve import Sieve
+    from oidata.core.config.pipeline import with_values
+    from oidata.core.prediction.sieve import Sieve
     from oidata.io.checkpoints import Checkpoints
     from oidata.io.configs import read_config
     from oidata.io.models import open_model

@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from oidata import __version__
-from oidata.core.anchor_audit import anchor_audit
-from oidata.core.anchor_numbers import box_numbers
-from oidata.core.anchor_rules import ANCHOR_RULES
-from oidata.core.census import dataset_facts
-from oidata.core.data_rules import DATA_RULES
-from oidata.core.duplicates import DUPLICATES, find, overlaps
-from oidata.core.evidence import Evidence, findings, nms_iou
-from oidata.core.findings import verdict
-from oidata.core.looks import look_facts
-from oidata.core.metric_rules import METRIC_RULES
-from oidata.core.per_image import per_image_facts
-from oidata.core.piles import num_suppressed
-from oidata.core.pipeline import nearest
-from oidata.core.selection import splits_of
-from oidata.core.sizes import size_facts
+from oidata.core.auditing.anchor_audit import anchor_audit
+from oidata.core.auditing.anchor_numbers import box_numbers
+from oidata.core.auditing.anchor_rules import ANCHOR_RULES
+from oidata.core.auditing.census import dataset_facts
+from oidata.core.auditing.data_rules import DATA_RULES
+from oidata.core.auditing.duplicates import DUPLICATES, find, overlaps
+from oidata.core.auditing.evidence import Evidence, findings, nms_iou
+from oidata.core.auditing.findings import verdict
+from oidata.core.auditing.looks import look_facts
+from oidata.core.auditing.metric_rules import METRIC_RULES
+from oidata.core.auditing.per_image import per_image_facts
+from oidata.core.auditing.piles import num_suppressed
+from oidata.core.auditing.sizes import size_facts
+from oidata.core.auditing.training_rules import TRAINING_RULES
+from oidata.core.config.pipeline import nearest
+from oidata.core.release.selection import splits_of
 from oidata.core.statistics import Cells, ground_truth, usable
 from oidata.core.tables import AUDIT_BOXES, TRAIN, VALIDATION, Tables
-from oidata.core.training_rules import TRAINING_RULES
 from oidata.dataset import CONFIG_NAME
 from oidata.errors import DatasetError, UsageError
 from oidata.io.configs import DEFAULT_NAME, REFERENCE_NAMES, label_maps, read_config, references, unread_paths
@@ -43,10 +43,10 @@ if TYPE_CHECKING:
 
     from _typeshed import DataclassInstance
 
-    from oidata.core.anchor_audit import AnchorAudit
-    from oidata.core.findings import Finding, Verdict
-    from oidata.core.looks import LookFacts
-    from oidata.core.pipeline import PipelineConfig
+    from oidata.core.auditing.anchor_audit import AnchorAudit
+    from oidata.core.auditing.findings import Finding, Verdict
+    from oidata.core.auditing.looks import LookFacts
+    from oidata.core.config.pipeline import PipelineConfig
     from oidata.dataset import Dataset
     from oidata.report.summary import Summary
 
@@ -91,10 +91,11 @@ class AuditReport:
     def to_dict(self) -> dict[str, object]:
         """As audit/report.json has it; each value is a dataclass of the same name, field by field.
 
-        `data` is core.census.DatasetFacts, `sizes` core.sizes.SizeFacts, `per_image` core.per_image.PerImageFacts,
-        `anchors` and `against.anchors` core.matching.AnchorFacts (null where a config has none that can be audited),
-        `suggestion` core.suggestion.Outcome, `suggested_patch` its text for a pipeline.config, `photos`
-        core.looks.LookFacts (null where no photo is there). A change that breaks readers raises report_version.
+        They are of oidata.core.auditing: `data` census.DatasetFacts, `sizes` sizes.SizeFacts, `per_image`
+        per_image.PerImageFacts, `anchors` and `against.anchors` matching.AnchorFacts (null where a config has none
+        that can be audited), `suggestion` suggestion.Outcome, with `suggested_patch` as its text for a
+        pipeline.config, `photos` looks.LookFacts (null where no photo is there). A change that breaks readers raises
+        report_version.
         """
         evidence, other = self.evidence, self.evidence.against
         return {

@@ -180,7 +180,7 @@ def fetch_command(
     as_json: JsonOption = False,
 ) -> None:
     """Download classes of Open Images: photos, boxes, verified labels, attribution. Run it again to complete it."""
-    from oidata.core.selection import Quota
+    from oidata.core.release.selection import Quota
     from oidata.core.tables import SPLITS
     from oidata.fetch import Network, Request, fetch
     from oidata.io.metadata import OFFICIAL
@@ -278,7 +278,7 @@ def audit_command(
     Needs no training. Writes audit/report.html, with plots and pictures, into the dataset.
     """
     from oidata.audit import Request, audit
-    from oidata.core.findings import Severity, reaches
+    from oidata.core.auditing.findings import Severity, reaches
     from oidata.dataset import Dataset
 
     request = Request(config, against, tuple(split or ()), _feature_maps(feature_maps), workers)

@@ -23,10 +23,10 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from oidata import __version__
-from oidata.core.corrections import CORRECTIONS
-from oidata.core.duplicates import DUPLICATES
+from oidata.core.auditing.duplicates import DUPLICATES
 from oidata.core.labels import Label, LabelMap
 from oidata.core.tables import AUDIT_BOXES, BOXES, IMAGES, LABELS, SCHEMA_VERSION, check
+from oidata.core.viewing.corrections import CORRECTIONS
 from oidata.errors import DatasetError, StorageError, TableError
 from oidata.io import files
 from oidata.io.label_maps import LABEL_MAP_NAME
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from oidata.core.pipeline import PipelineConfig
+    from oidata.core.config.pipeline import PipelineConfig
     from oidata.core.tables import Schema, Tables
 
 INFO_NAME = "dataset.json"

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oidata import __version__
-from oidata.core.coco_ap import Engine
-from oidata.core.comparison import comparison
-from oidata.core.evaluation import evaluation
-from oidata.core.evaluation_set import evaluation_set
-from oidata.core.evidence import nms_iou
-from oidata.core.expansion import expanded
-from oidata.core.failure_verdict import failure_verdict
+from oidata.core.auditing.evidence import nms_iou
+from oidata.core.evaluation.coco_ap import Engine
+from oidata.core.evaluation.comparison import comparison
+from oidata.core.evaluation.evaluation import evaluation
+from oidata.core.evaluation.evaluation_set import evaluation_set
+from oidata.core.evaluation.failure_verdict import failure_verdict
+from oidata.core.evaluation.truth_facts import TruthFacts
 from oidata.core.labels import Hierarchy
-from oidata.core.selection import splits_of
+from oidata.core.release.expansion import expanded
+from oidata.core.release.selection import splits_of
 from oidata.core.statistics import Cells, usable
 from oidata.core.tables import Tables
-from oidata.core.truth_facts import TruthFacts
 from oidata.core.words import counted
 from oidata.errors import DatasetError, TableError, UsageError
 from oidata.io.configs import read_config
@@ -36,14 +36,14 @@ from oidata.runs import Run, RunInfo, run_names, run_path
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from oidata.core.anchor_numbers import AnchorNumbers
-    from oidata.core.comparison import Comparison
-    from oidata.core.detections import LeftOut
-    from oidata.core.evaluation import Evaluation
-    from oidata.core.evaluation_set import EvaluationSet
-    from oidata.core.findings import Verdict
-    from oidata.core.open_images_ap import OpenImagesAp
-    from oidata.core.pipeline import PipelineConfig
+    from oidata.core.auditing.anchor_numbers import AnchorNumbers
+    from oidata.core.auditing.findings import Verdict
+    from oidata.core.config.pipeline import PipelineConfig
+    from oidata.core.evaluation.comparison import Comparison
+    from oidata.core.evaluation.detections import LeftOut
+    from oidata.core.evaluation.evaluation import Evaluation
+    from oidata.core.evaluation.evaluation_set import EvaluationSet
+    from oidata.core.evaluation.open_images_ap import OpenImagesAp
     from oidata.dataset import Dataset
     from oidata.report.summary import Summary
 

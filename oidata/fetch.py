@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
-from oidata.core import manifest
 from oidata.core.labels import LabelMap
-from oidata.core.selection import Quota, splits_of
+from oidata.core.release import manifest
+from oidata.core.release.selection import Quota, splits_of
 from oidata.core.tables import IMAGES, SPLITS
 from oidata.dataset import INFO_NAME, Dataset, DatasetInfo
 from oidata.errors import DatasetError, SourceError, StorageError, UnknownClassError, UsageError
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from oidata.core.manifest import Pin
+    from oidata.core.release.manifest import Pin
     from oidata.core.tables import Tables
 
 DEFAULT_CONNECTIONS = 32

@@ -13,11 +13,11 @@ from oidata.app.documents import documents, sample_id
 from oidata.app.layout import arrange, save_views, view_names
 from oidata.app.samples import find, find_or_make
 from oidata.app.server import Place
-from oidata.core.corrections import corrected, dropped_photos, tags_of
-from oidata.core.inspection import Judged, inspection
 from oidata.core.statistics import Cells
 from oidata.core.tables import AUDIT_BOXES, Tables
-from oidata.core.views import counted, views, worst
+from oidata.core.viewing.corrections import corrected, dropped_photos, tags_of
+from oidata.core.viewing.inspection import Judged, inspection
+from oidata.core.viewing.views import counted, views, worst
 from oidata.core.words import counted as in_words
 from oidata.errors import DatasetError, PhotoError, UsageError
 from oidata.io import files
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from oidata.app.server import App
-    from oidata.core.inspection import Inspection
-    from oidata.core.views import Counted
+    from oidata.core.viewing.inspection import Inspection
+    from oidata.core.viewing.views import Counted
     from oidata.dataset import Dataset
 
 CACHE_NAME: Final = "inspect"

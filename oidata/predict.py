@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from oidata.core.selection import splits_of
-from oidata.core.sieve import Sieve
+from oidata.core.prediction.sieve import Sieve
+from oidata.core.release.selection import splits_of
 from oidata.core.statistics import places, usable
 from oidata.core.tables import TEST, VALIDATION
 from oidata.core.words import counted
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from oidata.core.pipeline import PipelineConfig
-    from oidata.core.postprocessing import RawDetections
+    from oidata.core.config.pipeline import PipelineConfig
+    from oidata.core.prediction.postprocessing import RawDetections
     from oidata.dataset import Dataset
     from oidata.io.models import Detector
 

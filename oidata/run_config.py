@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oidata.core.anchor_numbers import anchor_numbers
+from oidata.core.auditing.anchor_numbers import anchor_numbers
 from oidata.core.statistics import placed
 from oidata.errors import ConfigError
 from oidata.io.configs import DEFAULT_NAME, read_config
@@ -12,8 +12,8 @@ from oidata.io.configs import DEFAULT_NAME, read_config
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from oidata.core.anchor_numbers import AnchorNumbers
-    from oidata.core.pipeline import PipelineConfig
+    from oidata.core.auditing.anchor_numbers import AnchorNumbers
+    from oidata.core.config.pipeline import PipelineConfig
     from oidata.core.statistics import Cells
     from oidata.core.tables import Tables
     from oidata.dataset import Dataset

@@ -5,7 +5,7 @@ runs/NAME/
   detections.parquet  one row per detection                         (oidata.core.tables.DETECTIONS)
   pipeline.config     the config of the model, where one was given
   evaluation.json     what `oidata evaluate` found
-  failures.parquet    one row per failure                           (oidata.core.failures.FAILURES)
+  failures.parquet    one row per failure                           (oidata.core.evaluation.failures.FAILURES)
   report.html         the same for a person
 """
 
@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Self
 
 from oidata import __version__
-from oidata.core.failures import FAILURES
+from oidata.core.evaluation.failures import FAILURES
 from oidata.core.tables import DETECTIONS, SCHEMA_VERSION
 from oidata.dataset import CONFIG_NAME
 from oidata.errors import DatasetError, StorageError, UsageError

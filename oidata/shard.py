@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from oidata.core.duplicates import find
-from oidata.core.evenness import balance_facts
-from oidata.core.filling import filled
-from oidata.core.label_map import label_map_text
-from oidata.core.shard_plan import Choices, plan
-from oidata.core.shards import NAME, PREFIXES, without_boxes
+from oidata.core.auditing.duplicates import find
+from oidata.core.config.filling import filled
+from oidata.core.config.label_map import label_map_text
+from oidata.core.sharding.evenness import balance_facts
+from oidata.core.sharding.shard_plan import Choices, plan
+from oidata.core.sharding.shards import NAME, PREFIXES, without_boxes
 from oidata.core.statistics import usable
 from oidata.core.tables import VALIDATION, Tables
 from oidata.dataset import CONFIG_NAME, INFO_NAME, SHARDS_NAME
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from oidata.core.pipeline import PipelineConfig
-    from oidata.core.shard_plan import Plan
+    from oidata.core.config.pipeline import PipelineConfig
+    from oidata.core.sharding.shard_plan import Plan
     from oidata.dataset import Dataset
     from oidata.io.executor import Workers
     from oidata.io.outputs import Output

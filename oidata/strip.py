@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from oidata.core import defects
-from oidata.core.defects import DEFAULT
+from oidata.core.release import defects
+from oidata.core.release.defects import DEFAULT
 from oidata.core.words import counted
 from oidata.io import files
 from oidata.report.summary import Summary, Table

@@ -6,7 +6,7 @@ from itertools import cycle
 
 import pandas as pd
 
-from oidata.core.failures import FAILURES, Cause, Error, Kind
+from oidata.core.evaluation.failures import FAILURES, Cause, Error, Kind
 from oidata.core.statistics import ground_truth
 from oidata.core.tables import COORDINATES, DETECTIONS
 from oidata.dataset import Dataset

@@ -15,14 +15,14 @@ import pytest
 from rich.console import Console
 
 from oidata.audit import RULES, AuditReport, Request, audit
-from oidata.core.anchors import SsdAnchors
-from oidata.core.duplicates import Overlap
-from oidata.core.evidence import Evidence, findings
-from oidata.core.findings import Finding, Severity
-from oidata.core.pipeline import PipelineConfig, nearest
-from oidata.core.suggestion import Comparison, Outcome, Score, Suggestion
+from oidata.core.auditing.duplicates import Overlap
+from oidata.core.auditing.evidence import Evidence, findings
+from oidata.core.auditing.findings import Finding, Severity
+from oidata.core.auditing.suggestion import Comparison, Outcome, Score, Suggestion
+from oidata.core.auditing.twins import TwinFacts
+from oidata.core.config.pipeline import PipelineConfig, nearest
+from oidata.core.matcher.anchors import SsdAnchors
 from oidata.core.tables import AUDIT_BOXES, check
-from oidata.core.twins import TwinFacts
 from oidata.dataset import Dataset
 from oidata.errors import ConfigError, DatasetError, UsageError
 from oidata.fetch import Request as FetchRequest

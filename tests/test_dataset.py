@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from oidata.core import manifest
-from oidata.core.duplicates import DUPLICATES
+from oidata.core.auditing.duplicates import DUPLICATES
 from oidata.core.labels import Label, LabelMap
-from oidata.core.manifest import Pin
+from oidata.core.release import manifest
+from oidata.core.release.manifest import Pin
 from oidata.core.tables import BOXES, FLAGS, IMAGES, LABELS, Tables
 from oidata.dataset import (
     ATTRIBUTION_NAME,

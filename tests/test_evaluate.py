@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from oidata.audit import audit
-from oidata.core.failures import FAILURES
+from oidata.core.evaluation.failures import FAILURES
 from oidata.core.tables import AUDIT_BOXES, COORDINATES, DETECTIONS, check
 from oidata.dataset import Dataset
 from oidata.errors import DatasetError, OidataError, StorageError, TableError, UsageError

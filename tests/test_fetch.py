@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 
 from oidata.core.labels import Label, LabelMap
-from oidata.core.selection import Quota
+from oidata.core.release.selection import Quota
 from oidata.dataset import INFO_NAME, Dataset, DatasetInfo
 from oidata.errors import DatasetError, SourceError, StorageError, TableError, UnknownClassError, UsageError
 from oidata.fetch import Network, Request, fetch

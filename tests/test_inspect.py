@@ -15,10 +15,10 @@ import tensorflow as tf
 from PIL import Image
 
 from oidata.app.server import Place
-from oidata.core.corrections import CORRECTIONS
-from oidata.core.failures import FAILURES, Kind
-from oidata.core.selection import Quota
+from oidata.core.evaluation.failures import FAILURES, Kind
+from oidata.core.release.selection import Quota
 from oidata.core.statistics import ground_truth
+from oidata.core.viewing.corrections import CORRECTIONS
 from oidata.dataset import Dataset
 from oidata.errors import DatabaseError, DatasetError, UsageError
 from oidata.fetch import Request as FetchRequest

@@ -16,10 +16,10 @@ import pytest
 
 from oidata.cli import predict_command
 from oidata.core import boxes
-from oidata.core.detector import Detector as SsdParts
-from oidata.core.label_map import label_map_text
+from oidata.core.config.label_map import label_map_text
+from oidata.core.config.pipeline import PipelineConfig, with_values
 from oidata.core.labels import Label, LabelMap
-from oidata.core.pipeline import PipelineConfig, with_values
+from oidata.core.matcher.detector import Detector as SsdParts
 from oidata.core.statistics import usable
 from oidata.core.tables import COORDINATES, SPLITS, TEST, VALIDATION
 from oidata.dataset import Dataset

@@ -10,8 +10,8 @@ import pytest
 import typer
 
 from oidata.cli import app
-from oidata.core.defects import REASONS
-from oidata.core.failures import FAILURES, Cause, Error
+from oidata.core.evaluation.failures import FAILURES, Cause, Error
+from oidata.core.release.defects import REASONS
 from oidata.core.tables import DETECTIONS, SCHEMAS
 from tests.test_cli import oidata
 

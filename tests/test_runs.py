@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from oidata.core.failures import FAILURES
+from oidata.core.evaluation.failures import FAILURES
 from oidata.core.labels import Label, LabelMap
 from oidata.core.tables import DETECTIONS
 from oidata.dataset import Dataset, DatasetInfo

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oidata.core.evenness import Evenness
+from oidata.core.sharding.evenness import Evenness
 from oidata.dataset import Dataset
 from oidata.errors import DatasetError, PhotoError, RecordError, UsageError
 from oidata.fetch import Request as FetchRequest

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from oidata.core.defects import REASONS
 from oidata.core.labels import Label, LabelMap
+from oidata.core.release.defects import REASONS
 from oidata.core.tables import BOXES, COORDINATES, FLAGS, IMAGES
 from oidata.dataset import Dataset, DatasetInfo
 from oidata.errors import DatasetError

@@ -13,7 +13,7 @@ import numpy as np
 from bson import ObjectId
 
 from oidata.app.fields import ABSENT, BOX_FIELDS, DETECTION_FIELDS, DETECTIONS, PHOTO_FIELDS, PRESENT, TRUTH
-from oidata.core.defects import SEPARATOR
+from oidata.core.release.defects import SEPARATOR
 from oidata.core.tables import COORDINATES
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from oidata.app.fields import Field
-    from oidata.core.inspection import Inspection
+    from oidata.core.viewing.inspection import Inspection
 
 Document: TypeAlias = dict[str, Any]
 

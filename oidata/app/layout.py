@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from oidata.app.fields import ABSENT, DETECTIONS, PHOTO_FIELDS, PRESENT, TRUTH
-from oidata.core.failures import Error
-from oidata.core.inspection import BELOW, FOUND, IGNORED, MISSED, STRIPPED
-from oidata.core.views import Of
+from oidata.core.evaluation.failures import Error
+from oidata.core.viewing.inspection import BELOW, FOUND, IGNORED, MISSED, STRIPPED
+from oidata.core.viewing.views import Of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from oidata.app.samples import Store
-    from oidata.core.views import View
+    from oidata.core.viewing.views import View
 
 WORKSPACE: Final = "oidata"
 _COLOURS: Final = {

@@ -10,8 +10,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from oidata.app.fields import DETECTIONS, TRUTH, declare
-from oidata.core.corrections import DROP, Tagged
 from oidata.core.tables import SPLITS
+from oidata.core.viewing.corrections import DROP, Tagged
 from oidata.errors import UsageError
 
 if TYPE_CHECKING:

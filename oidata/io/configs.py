@@ -7,15 +7,15 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oidata.core.pipeline import PipelineConfig
-from oidata.core.pipeline_pb2 import StringIntLabelMap
-from oidata.core.prototext import merge
+from oidata.core.config.pipeline import PipelineConfig
+from oidata.core.config.pipeline_pb2 import StringIntLabelMap
+from oidata.core.config.prototext import merge
 from oidata.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from oidata.core.pipeline_pb2 import InputReader
+    from oidata.core.config.pipeline_pb2 import InputReader
 
 # Configs of tensorflow/models that a user of SSD MobileNet V2 may have begun with; each file names its own.
 REFERENCE_NAMES = (

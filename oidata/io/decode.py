@@ -122,7 +122,7 @@ def fingerprints(decodings: Sequence[Decoding]) -> pd.DataFrame:
     """FINGERPRINTS of the photos that decode."""
     import pandas as pd
 
-    from oidata.core.duplicates import FINGERPRINTS
+    from oidata.core.auditing.duplicates import FINGERPRINTS
 
     columns = [column.name for column in FINGERPRINTS.columns]
     rows = [[getattr(each, name) for name in columns] for each in decodings if each.decodes]

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from oidata.core.detections import check_detections
+from oidata.core.evaluation.detections import check_detections
 from oidata.core.tables import COORDINATES, DETECTIONS, check
 from oidata.errors import StorageError, TableError
 from oidata.io.quiet import tensorflow

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from oidata.core.postprocessing import RawDetections
+from oidata.core.prediction.postprocessing import RawDetections
 from oidata.errors import ModelError, PhotoError
 from oidata.io.model_photos import decoded
 from oidata.io.quiet import silence, tensorflow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from oidata.core.label_map import mids_of_lines, mids_of_pbtxt
+from oidata.core.config.label_map import mids_of_lines, mids_of_pbtxt
 from oidata.errors import ConfigError
 from oidata.io.configs import read_text
 
@@ -19,8 +19,8 @@ LABEL_MAP_NAME: Final = "label_map.pbtxt"
 def read_label_map(path: Path, classes: LabelMap) -> dict[int, str]:
     """The MID of each class id of a model, from its label map: .txt is one class a line, anything else .pbtxt.
 
-    A class that is none of `classes` has its name in place of a MID. For both formats see `oidata.core.label_map`.
-    Raises ConfigError if there is none at `path`, and for one that does not fit.
+    A class that is none of `classes` has its name in place of a MID. The formats are those of
+    `oidata.core.config.label_map`. Raises ConfigError if there is none at `path`, and for one that does not fit.
     """
     try:
         text = read_text(path, "label map")

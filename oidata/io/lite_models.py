@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from oidata.core.detector import Detector as SsdParts
-from oidata.core.detector import Resizer
-from oidata.core.postprocessing import PostProcessing, RawDetections
-from oidata.core.preprocessing import Normaliser, Preprocessing
+from oidata.core.matcher.detector import Detector as SsdParts
+from oidata.core.matcher.detector import Resizer
+from oidata.core.prediction.postprocessing import PostProcessing, RawDetections
+from oidata.core.prediction.preprocessing import Normaliser, Preprocessing
 from oidata.errors import ConfigError, ModelError, StorageError
 from oidata.io.lite_outputs import BOXES, CLASSES, COUNT, ENCODINGS, PREDICTIONS, RAW, SCORES, Tensor, bind
 from oidata.io.model_photos import decoded, resize
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from oidata.core.pipeline import PipelineConfig
+    from oidata.core.config.pipeline import PipelineConfig
 
     Outputs = Mapping[str, NDArray[np.float32]]
     Window = tuple[float, float]

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from oidata import sample
 from oidata.core.labels import Hierarchy, Label, LabelMap
-from oidata.core.rows import BOX_COLUMNS, IMAGE_COLUMNS, LABEL_COLUMNS
+from oidata.core.release.rows import BOX_COLUMNS, IMAGE_COLUMNS, LABEL_COLUMNS
 from oidata.errors import StorageError, TableError
 from oidata.io import releases
 from oidata.io.loop import run

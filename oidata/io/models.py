@@ -10,8 +10,8 @@ from oidata.errors import ModelError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from oidata.core.pipeline import PipelineConfig
-    from oidata.core.postprocessing import RawDetections
+    from oidata.core.config.pipeline import PipelineConfig
+    from oidata.core.prediction.postprocessing import RawDetections
 
 _SAVED_MODEL: Final = "saved_model.pb"
 

@@ -21,7 +21,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
-from oidata.core.rows import BadRowError
+from oidata.core.release.rows import BadRowError
 from oidata.errors import StorageError, TableError
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from oidata.core.example import PhotoExample
-from oidata.core.features import photo_features
+from oidata.core.sharding.example import PhotoExample
+from oidata.core.sharding.features import photo_features
 from oidata.errors import PhotoError, RecordError, StorageError
 from oidata.io.photos import sha256_of
 from oidata.io.tensorflow_records import decode_records
@@ -30,7 +30,8 @@ class ShardJob:
     """A shard that is to be: everything that decides its bytes, and where they go.
 
     tables: the rows of its photos; images in the order of the examples, with a column `path`, where each photo is.
-    stripped: what becomes of stripped boxes, one of core.features.STRIPPED. with_tensorflow: check it by that too.
+    stripped: what becomes of stripped boxes, one of core.sharding.features.STRIPPED. with_tensorflow: check by
+    that too.
     """
 
     name: str

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from oidata.core import rows as release_rows
-from oidata.core import selection
+from oidata.core.release import rows as release_rows
+from oidata.core.release import selection
 from oidata.core.tables import BOXES, IMAGES, LABELS, Tables
 from oidata.errors import TableError
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from oidata.core.labels import Hierarchy, LabelMap
-    from oidata.core.manifest import Pin
-    from oidata.core.selection import Quota
+    from oidata.core.release.manifest import Pin
+    from oidata.core.release.selection import Quota
     from oidata.io.metadata import Metadata
     from oidata.io.scan import Csv
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from oidata.core.duplicates import DUPLICATES
+from oidata.core.auditing.duplicates import DUPLICATES
+from oidata.core.auditing.verification import sightings
 from oidata.core.statistics import Cells, usable
 from oidata.core.tables import AUDIT_BOXES, COORDINATES, TRAIN
-from oidata.core.verification import sightings
 from oidata.report.gallery import Outline, thumbnail
 from oidata.report.page import Gallery, Picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from oidata.core.evidence import Evidence
+    from oidata.core.auditing.evidence import Evidence
     from oidata.core.tables import Schema, Tables
     from oidata.dataset import Dataset
 

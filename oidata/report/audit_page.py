@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oidata.core.coverage import EVEN_CHANCE
+from oidata.core.matcher.coverage import EVEN_CHANCE
 from oidata.core.tables import TRAIN
 from oidata.report import audit_tables as tables
 from oidata.report import plots
@@ -14,9 +14,9 @@ from oidata.report.summary import filled
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from oidata.core.evidence import Evidence
-    from oidata.core.findings import Finding, Verdict
-    from oidata.core.matching import AnchorFacts
+    from oidata.core.auditing.evidence import Evidence
+    from oidata.core.auditing.findings import Finding, Verdict
+    from oidata.core.auditing.matching import AnchorFacts
     from oidata.report.page import Gallery
 
 _MIN_SIDE_PX = 4.0

@@ -11,8 +11,8 @@ from oidata.report.summary import Summary, Table, filled
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from oidata.core.evidence import Evidence
-    from oidata.core.findings import Finding, Verdict
+    from oidata.core.auditing.evidence import Evidence
+    from oidata.core.auditing.findings import Finding, Verdict
 
 
 def summary(

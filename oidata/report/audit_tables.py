@@ -8,10 +8,10 @@ from oidata.core.tables import TRAIN
 from oidata.report.summary import Share, Table
 
 if TYPE_CHECKING:
-    from oidata.core.coverage import Hole
-    from oidata.core.evidence import Evidence
-    from oidata.core.matching import AnchorFacts, MatchFacts
-    from oidata.core.sizes import SizeRow
+    from oidata.core.auditing.evidence import Evidence
+    from oidata.core.auditing.matching import AnchorFacts, MatchFacts
+    from oidata.core.auditing.sizes import SizeRow
+    from oidata.core.matcher.coverage import Hole
 
 _FLAGS = {
     "is_group_of": "group",

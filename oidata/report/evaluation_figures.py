@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from oidata.core.failures import Cause, Kind
-from oidata.core.findings import Area
-from oidata.core.matching import SIZE_EDGES_PX
+from oidata.core.auditing.findings import Area
+from oidata.core.auditing.matching import SIZE_EDGES_PX
+from oidata.core.evaluation.failures import Cause, Kind
 from oidata.core.words import counted
 from oidata.report import evaluation_plots as plots
 from oidata.report.evaluation_tables import KINDS
@@ -19,10 +19,10 @@ from oidata.report.summary import Change
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from oidata.core.comparison import Comparison
-    from oidata.core.coverage import Hole
-    from oidata.core.evaluation import Evaluation
-    from oidata.core.precision_recall import Curve
+    from oidata.core.evaluation.comparison import Comparison
+    from oidata.core.evaluation.evaluation import Evaluation
+    from oidata.core.evaluation.precision_recall import Curve
+    from oidata.core.matcher.coverage import Hole
 
 _AREA_COLOURS = {
     Area.METRIC: plots.NEUTRAL,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from oidata.core.failures import Cause, Kind
-from oidata.core.findings import Area
-from oidata.core.operating_point import thresholds
+from oidata.core.auditing.findings import Area
+from oidata.core.evaluation.failures import Cause, Kind
+from oidata.core.evaluation.operating_point import thresholds
 from oidata.core.words import counted
 from oidata.report.evaluation_tables import named
 from oidata.report.gallery import Outline, crop
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from oidata.core.anchor_numbers import AnchorNumbers
-    from oidata.core.evaluation import Evaluation
-    from oidata.core.evaluation_set import EvaluationSet
+    from oidata.core.auditing.anchor_numbers import AnchorNumbers
+    from oidata.core.evaluation.evaluation import Evaluation
+    from oidata.core.evaluation.evaluation_set import EvaluationSet
     from oidata.dataset import Dataset
 
 NUM_PICTURES = 12

@@ -13,10 +13,10 @@ from oidata.report.summary import filled
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from oidata.core.comparison import Comparison
-    from oidata.core.coverage import Hole
-    from oidata.core.evaluation import Evaluation
-    from oidata.core.findings import Verdict
+    from oidata.core.auditing.findings import Verdict
+    from oidata.core.evaluation.comparison import Comparison
+    from oidata.core.evaluation.evaluation import Evaluation
+    from oidata.core.matcher.coverage import Hole
 
 
 def page(  # noqa: PLR0913, PLR0917 - the parts of a report, and its pictures

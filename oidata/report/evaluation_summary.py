@@ -8,9 +8,9 @@ from oidata.report import evaluation_tables as tables
 from oidata.report.summary import Summary, filled
 
 if TYPE_CHECKING:
-    from oidata.core.comparison import Comparison
-    from oidata.core.evaluation import Evaluation
-    from oidata.core.findings import Verdict
+    from oidata.core.auditing.findings import Verdict
+    from oidata.core.evaluation.comparison import Comparison
+    from oidata.core.evaluation.evaluation import Evaluation
 
 
 def summary(

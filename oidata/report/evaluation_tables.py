@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oidata.core.failures import Cause, Kind
+from oidata.core.evaluation.failures import Cause, Kind
 from oidata.core.words import counted
 from oidata.report.summary import Change, Fixed, Share, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from oidata.core.comparison import Comparison, CountChange
-    from oidata.core.evaluation import Evaluation
+    from oidata.core.evaluation.comparison import Comparison, CountChange
+    from oidata.core.evaluation.evaluation import Evaluation
 
 KINDS = {Kind.MISSED: "Missed boxes", Kind.FALSE_POSITIVE: "False positives"}
 _OF_KIND = {Kind.MISSED: "Missed", Kind.FALSE_POSITIVE: "False positive", Kind.IGNORED: "Ignored"}

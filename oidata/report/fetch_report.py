@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from oidata.core.selection import Quota
+    from oidata.core.release.selection import Quota
     from oidata.dataset import Dataset
     from oidata.io.download import PhotoResult
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from oidata.core.corrections import Action
+from oidata.core.viewing.corrections import Action
 from oidata.core.words import counted
 from oidata.report.summary import Summary, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from oidata.core.corrections import Change
+    from oidata.core.viewing.corrections import Change
 
 _MOST_CHANGES: Final = 100  # longer lists nobody reads in a terminal; --json has them all
 

@@ -12,7 +12,7 @@ from oidata.report.summary import Table, cell
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from oidata.core.findings import Finding, Verdict
+    from oidata.core.auditing.findings import Finding, Verdict
 
 
 @dataclass(frozen=True)

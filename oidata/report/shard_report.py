@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from oidata import __version__
-from oidata.core.admission import REASONS
+from oidata.core.sharding.admission import REASONS
 from oidata.core.words import counted
 from oidata.report.summary import Share, Summary, Table
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from oidata.core.evenness import BalanceFacts, Evenness, Spread
+    from oidata.core.sharding.evenness import BalanceFacts, Evenness, Spread
     from oidata.io.shards import ShardFacts
 
 REPORT_VERSION = 1
@@ -60,7 +60,7 @@ class ShardReport:
     """The shards that are there now, each read back and compared with the dataset.
 
     classes: display name by MID, in the order of the ids. made_from: SHA-256 by name of the tables that decide the
-    shards, together with the `choices`. left_out: by split, how many photos have each of core.admission.REASONS.
+    shards, together with the `choices`. left_out: by split, how many photos have each of admission.REASONS.
     num_leftover: photos in the shards on which an object stays to see without its box. num_moved: photos of train that
     became validation.
     """

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from oidata.core.findings import Finding
+    from oidata.core.auditing.findings import Finding
 
 
 @dataclass(frozen=True)

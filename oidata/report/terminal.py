@@ -10,13 +10,13 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from oidata.core.findings import Severity
+from oidata.core.auditing.findings import Severity
 from oidata.report.summary import cell
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from oidata.core.findings import Finding
+    from oidata.core.auditing.findings import Finding
     from oidata.report.summary import Summary, Table
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}

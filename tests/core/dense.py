@@ -57,7 +57,7 @@ def assignment(
 def match(
     boxes: np.ndarray, image_index: np.ndarray, grid: Any, matcher: Any, weights: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
-    """All fields of Targets by name: see oidata.core.targets.match."""
+    """All fields of Targets by name: see oidata.core.matcher.targets.match."""
     anchors, layers = np.asfortranarray(grid.boxes()), grid.layer_index()
     num_layers = len(grid.layers)
     valid = np.ones(len(boxes), dtype=bool) if weights is None else weights > 0

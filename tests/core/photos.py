@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from oidata.core.evenness import Photos
+from oidata.core.sharding.evenness import Photos
 
 
 def photos_of(num_boxes: ArrayLike, size_bytes: ArrayLike, image_ids: Sequence[str] = ()) -> Photos:

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import pandas as pd
 from hypothesis import strategies as st
 
-from oidata.core.evaluation_set import EvaluationSet, evaluation_set
+from oidata.core.evaluation.evaluation_set import EvaluationSet, evaluation_set
 from oidata.core.tables import COORDINATES, DETECTIONS, Tables
 from tests.core.made import CELLS, boxes, image_id, images, labels
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oidata.core.open_images_ap import CHALLENGE, open_images_ap
+from oidata.core.evaluation.open_images_ap import CHALLENGE, open_images_ap
 from oidata.core.tables import COORDINATES
 from tests import mongo
 from tests.conftest import absent

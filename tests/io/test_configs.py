@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from oidata.core.detector import Detector
-from oidata.core.pipeline import PipelineConfig, differences
+from oidata.core.config.pipeline import PipelineConfig, differences
+from oidata.core.matcher.detector import Detector
 from oidata.errors import ConfigError
 from oidata.io.configs import DEFAULT_NAME, MAX_BYTES, REFERENCE_NAMES, read_config, references
 from tests.conftest import SHARED, absent

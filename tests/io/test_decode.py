@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageOps
 
 from oidata import sample
-from oidata.core.duplicates import FINGERPRINTS, MAX_DISTANCE, MIN_CONTRAST, find
+from oidata.core.auditing.duplicates import FINGERPRINTS, MAX_DISTANCE, MIN_CONTRAST, find
 from oidata.core.tables import check
 from oidata.io.decode import Decoding, decode, decode_photos, fingerprints
 

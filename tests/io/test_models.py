@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from oidata.core import boxes
-from oidata.core.detector import Detector as SsdParts
-from oidata.core.pipeline import PipelineConfig, with_values
-from oidata.core.postprocessing import RawDetections
+from oidata.core.config.pipeline import PipelineConfig, with_values
+from oidata.core.matcher.detector import Detector as SsdParts
+from oidata.core.prediction.postprocessing import RawDetections
 from oidata.errors import ConfigError, ModelError, PhotoError
 from oidata.io.configs import read_config
 from oidata.io.lite_outputs import BOXES, CLASSES, COUNT, ENCODINGS, PREDICTIONS, SCORES, Tensor, bind

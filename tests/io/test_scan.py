@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from oidata.core.rows import BadRowError
+from oidata.core.release.rows import BadRowError
 from oidata.errors import StorageError, TableError
 from oidata.io import scan
 from oidata.io.scan import Csv

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from oidata.core.shards import SplitPlan
+from oidata.core.sharding.shards import SplitPlan
 from oidata.core.tables import Tables
 from oidata.errors import PhotoError, RecordError
 from oidata.io.executor import workers

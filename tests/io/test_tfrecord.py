@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from oidata.core.example import encode
+from oidata.core.sharding.example import encode
 from oidata.errors import RecordError, StorageError
 from oidata.io.tfrecord import RecordFacts, check_records, read_records, write_records
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from oidata.core.failures import Cause, Kind
+from oidata.core.evaluation.failures import Cause, Kind
 from oidata.core.tables import DETECTIONS
 from oidata.dataset import Dataset
 from oidata.evaluate import EvaluationReport, Request, evaluate

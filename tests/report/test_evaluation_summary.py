@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from oidata.core.evaluation import LostAp
-from oidata.core.failure_verdict import failure_verdict
+from oidata.core.evaluation.evaluation import LostAp
+from oidata.core.evaluation.failure_verdict import failure_verdict
 from oidata.evaluate import EvaluationReport
 from oidata.report import evaluation_tables as tables
 from oidata.report.summary import Share

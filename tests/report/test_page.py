@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from oidata.core.findings import Area, Finding, Severity, Verdict
+from oidata.core.auditing.findings import Area, Finding, Severity, Verdict
 from oidata.report import plots
 from oidata.report.gallery import Outline, thumbnail
 from oidata.report.page import Figure, Gallery, Page, Picture, Section, render

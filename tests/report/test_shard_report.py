@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from oidata.core.balance import assign
-from oidata.core.evenness import Photos, balance_facts
+from oidata.core.sharding.balance import assign
+from oidata.core.sharding.evenness import Photos, balance_facts
 from oidata.io.shards import ShardFacts
 from oidata.report.shard_report import ShardReport, SplitShards
 

@@ -1,0 +1,1 @@
+"""What the anchors of a detector make of boxes: the matcher, exactly, its reach, random crops, better anchors."""

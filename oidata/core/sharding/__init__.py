@@ -1,0 +1,1 @@
+"""Which photo goes where, and how it is written: plans, balance, examples."""
