@@ -80,8 +80,8 @@ class Choices:
 class Plan:
     """All shards that are to be.
 
-    left_out: by split, how many photos are so for which of admission.REASONS. num_leftover: photos in the shards on which an
-    object stays to see without its box. num_moved: photos of train that became validation.
+    left_out: by split, how many photos are so for which of admission.REASONS. num_leftover: photos in the shards on
+    which an object stays to see without its box. num_moved: photos of train that became validation.
     """
 
     classes: LabelMap
