@@ -74,10 +74,12 @@ def browser() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def page(app: str, browser: Any) -> Iterator[Any]:
+    """The App as it opens. Tests go on from where the one before them left it, for it takes long to load."""
     page = browser.new_page(viewport={"width": 1600, "height": 950})
     page.set_default_timeout(PATIENCE_MS)
+    page.goto(app)
     yield page
     page.close()
 
@@ -98,9 +100,8 @@ def has_colour(pixels: Any, colour: tuple[int, int, int]) -> bool:
     return int((np.abs(pixels.astype(int) - colour).max(axis=-1) < 40).sum()) > 50
 
 
-def test_it_opens_on_the_worst_view(app: str, page: Any) -> None:
+def test_it_opens_on_the_worst_view(page: Any) -> None:
     """Photos and boxes render: missed boxes in their colour, what was found in its own; a histogram is beside them."""
-    page.goto(app)
     pixels = see(page, "missed: no anchor could match", 36)
     assert page.locator(LOOKERS).count() > 10
     assert pixels.std() > 40  # photos are no plain surface
@@ -111,9 +112,8 @@ def test_it_opens_on_the_worst_view(app: str, page: Any) -> None:
     assert histogram.inner_text().split()[:2] == ["starved", "size_hole"]
 
 
-def test_a_saved_view_opens_by_its_name(app: str, page: Any) -> None:
+def test_a_saved_view_opens_by_its_name(page: Any) -> None:
     """A view that is chosen from the list of saved views shows what it selects, and nothing else."""
-    page.goto(app)
     see(page, "missed: no anchor could match", 36)
     if (notice := page.get_by_text("Dismiss")).count():
         notice.first.click()
