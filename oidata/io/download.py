@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
 
     from oidata.io.photos import Bytes
     from oidata.io.store import Store
-
-# Hashing is the one thing worth a thread of its own: it takes long enough, and lets the interpreter go just once.
-_NUM_HASHERS = 1
 
 
 @dataclass(frozen=True)
@@ -75,6 +71,7 @@ async def download_photos(
     async def work() -> None:
         for index in todo:
             results[index] = await crew.have(jobs[index])
+            await asyncio.sleep(0)  # photos that are there would keep the loop, and Ctrl-C, from its turn
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -82,8 +79,6 @@ async def download_photos(
                 group.create_task(work())
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from errors
-    finally:
-        crew.close()
     return results
 
 
@@ -98,11 +93,6 @@ class _Crew:
         self._give_up_after = give_up_after
         self._unanswered = 0  # tries in a row, of all connections
         self._pace = Pace()
-        self._hashers = ThreadPoolExecutor(_NUM_HASHERS, thread_name_prefix="oidata-hash")
-
-    def close(self) -> None:
-        """End the threads."""
-        self._hashers.shutdown()
 
     async def have(self, job: PhotoJob) -> PhotoResult:
         """Have one photo in place."""
@@ -113,7 +103,7 @@ class _Crew:
     async def _look(self, job: PhotoJob) -> PhotoResult | None:
         """The photo if it is there and whole: one that a stopped run left, say."""
         try:
-            return PhotoResult("ok", await self._facts(job, job.target.read_bytes()), was_there=True)
+            return PhotoResult("ok", _facts(job, job.target.read_bytes()), was_there=True)
         except (FileNotFoundError, OtherBytesError):
             return None
         except PhotoError:
@@ -150,7 +140,7 @@ class _Crew:
         """What the source answers; raises TransientError where it does not."""
         try:
             body = await self._store.get(job.name)
-            facts = await self._facts(job, body)
+            facts = _facts(job, body)
             files.write_bytes(job.target, body)
             return PhotoResult("ok", facts), True
         except NotFoundError as error:
@@ -164,10 +154,14 @@ class _Crew:
         except PhotoError as error:
             return PhotoResult("corrupt", reason=f"{job.name}: {error.message}"), False
 
-    async def _facts(self, job: PhotoJob, data: Bytes) -> PhotoFacts:
-        """The facts of a photo that is whole and the one asked for; raises PhotoError for any other."""
-        digest = await asyncio.get_running_loop().run_in_executor(self._hashers, sha256_of, data)
-        facts = photo_facts(data, digest)
-        if job.sha256 and digest != job.sha256:
-            raise OtherBytesError(f"its SHA-256 is {digest}, not {job.sha256} as recorded")
-        return facts
+
+def _facts(job: PhotoJob, data: Bytes) -> PhotoFacts:
+    """The facts of a photo that is whole and the one asked for; raises PhotoError for any other.
+
+    Hashing is done on the event loop: to hand a photo to a thread and back takes as long.
+    """
+    digest = sha256_of(data)
+    facts = photo_facts(data, digest)
+    if job.sha256 and digest != job.sha256:
+        raise OtherBytesError(f"its SHA-256 is {digest}, not {job.sha256} as recorded")
+    return facts
