@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from oidata.errors import NotFoundError, PhotoError, SourceError, StorageError, TransientError
 from oidata.io import files
-from oidata.io.photos import PhotoFacts, photo_facts, sha256_of
+from oidata.io.photos import PhotoFacts, photo_facts
 from oidata.io.retry import Pace, Retry
 
 if TYPE_CHECKING:
@@ -160,8 +160,7 @@ def _facts(job: PhotoJob, data: Bytes) -> PhotoFacts:
 
     Hashing is done on the event loop: to hand a photo to a thread and back takes as long.
     """
-    digest = sha256_of(data)
-    facts = photo_facts(data, digest)
-    if job.sha256 and digest != job.sha256:
-        raise OtherBytesError(f"its SHA-256 is {digest}, not {job.sha256} as recorded")
+    facts = photo_facts(data)
+    if job.sha256 and facts.sha256 != job.sha256:
+        raise OtherBytesError(f"its SHA-256 is {facts.sha256}, not {job.sha256} as recorded")
     return facts

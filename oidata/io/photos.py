@@ -39,8 +39,8 @@ class PhotoFacts:
     sha256: str
 
 
-def photo_facts(data: Bytes, digest: str = "") -> PhotoFacts:
-    """Read the facts of a JPEG that is complete by its markers, from SOI to EOI; `digest` is its SHA-256 if known.
+def photo_facts(data: Bytes) -> PhotoFacts:
+    """Read the facts of a JPEG that is complete by its markers, from SOI to EOI, and its SHA-256.
 
     Entropy-coded data is not decoded. Raises PhotoError for anything else.
     """
@@ -58,7 +58,7 @@ def photo_facts(data: Bytes, digest: str = "") -> PhotoFacts:
             raise PhotoError("a JPEG that is cut short: no EOI marker")
     if not (width_px and height_px):
         raise PhotoError("a JPEG without a frame header")
-    return PhotoFacts(width_px, height_px, orientation, len(data), digest or sha256_of(data))
+    return PhotoFacts(width_px, height_px, orientation, len(data), sha256_of(data))
 
 
 def without_exif(data: Bytes) -> bytes:
