@@ -23,12 +23,11 @@ from oidata.core.auditing.piles import num_suppressed
 from oidata.core.auditing.sizes import size_facts
 from oidata.core.auditing.training_rules import TRAINING_RULES
 from oidata.core.config.pipeline import nearest
-from oidata.core.release.selection import splits_of
 from oidata.core.statistics import Cells, ground_truth, usable
 from oidata.core.tables import AUDIT_BOXES, TRAIN, VALIDATION, Tables
 from oidata.dataset import CONFIG_NAME
-from oidata.errors import DatasetError, UsageError
-from oidata.io.configs import DEFAULT_NAME, REFERENCE_NAMES, label_maps, read_config, references, unread_paths
+from oidata.errors import DatasetError
+from oidata.io.configs import REFERENCE_NAMES, label_maps, read_config, references, unread_paths
 from oidata.io.decode import decode_photos, fingerprints
 from oidata.io.photos import sha256_of
 from oidata.report.audit_galleries import galleries
@@ -36,9 +35,9 @@ from oidata.report.audit_page import page
 from oidata.report.audit_summary import summary
 from oidata.report.page import render
 from oidata.report.progress import Progress, Silence, photo_by_photo
+from oidata.run_config import ORIGINS, config_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from _typeshed import DataclassInstance
@@ -132,11 +131,7 @@ class AuditReport:
         return f"{self.directory}: {total:,} ground-truth boxes of {names}, against {config}"
 
 
-_ORIGINS = {
-    "given": "",
-    "dataset": " (given earlier)",
-    "reference": " (a reference config, since none was given: name yours with --config)",
-}
+_ORIGINS = ORIGINS | {"dataset": " (given earlier)"}
 
 
 def _config_dict(evidence: Evidence, origin: str) -> dict[str, object]:
@@ -161,8 +156,8 @@ def audit(dataset: Dataset, request: Request | None = None, progress: Progress |
     where there is no ground truth to audit.
     """
     request, progress = request or Request(), progress or Silence()
-    cells = Cells(dataset.info.classes, _splits(dataset, request.splits))
-    config, origin = _config(dataset, request)
+    cells = Cells(dataset.info.classes, dataset.splits(request.splits))
+    config, origin = config_of(dataset, None, request.config)
     against = None if request.against is None else read_config(request.against)
     images, boxes, labels = dataset.images(), dataset.boxes(), dataset.labels()
     truth = _truth(dataset, images, boxes, cells)
@@ -216,15 +211,6 @@ class _Looked:
     not_done: tuple[str, ...]
 
 
-def _config(dataset: Dataset, request: Request) -> tuple[PipelineConfig, str]:
-    """The config to audit, and where it comes from."""
-    if request.config is not None:
-        return read_config(request.config), "given"
-    if dataset.config_path.is_file():
-        return read_config(dataset.config_path), "dataset"
-    return read_config(DEFAULT_NAME), "reference"
-
-
 def _made_from(dataset: Dataset, config: PipelineConfig, against: PipelineConfig | None) -> dict[str, str]:
     hashes = dataset.hashes()
     if config.name in REFERENCE_NAMES:
@@ -233,15 +219,6 @@ def _made_from(dataset: Dataset, config: PipelineConfig, against: PipelineConfig
     if against is not None:
         hashes[f"against {against.name}"] = sha256_of(against.text.encode())
     return hashes
-
-
-def _splits(dataset: Dataset, asked: Sequence[str]) -> tuple[str, ...]:
-    chosen = splits_of(asked) if asked else dataset.info.splits
-    absent = [split for split in chosen if split not in dataset.info.splits]
-    if absent:
-        hint = f"It has {', '.join(dataset.info.splits)}."
-        raise UsageError(f"{dataset.path} has no split {', '.join(absent)}.", hint)
-    return chosen
 
 
 def _truth(dataset: Dataset, images: pd.DataFrame, boxes: pd.DataFrame, cells: Cells) -> pd.DataFrame:

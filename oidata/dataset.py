@@ -25,9 +25,10 @@ from typing import TYPE_CHECKING, Any, Self
 from oidata import __version__
 from oidata.core.auditing.duplicates import DUPLICATES
 from oidata.core.labels import Label, LabelMap
+from oidata.core.release.selection import splits_of
 from oidata.core.tables import AUDIT_BOXES, BOXES, IMAGES, LABELS, SCHEMA_VERSION, check
 from oidata.core.viewing.corrections import CORRECTIONS
-from oidata.errors import DatasetError, StorageError, TableError
+from oidata.errors import DatasetError, StorageError, TableError, UsageError
 from oidata.io import files
 from oidata.io.label_maps import LABEL_MAP_NAME
 from oidata.io.photos import sha256_of
@@ -35,7 +36,7 @@ from oidata.io.releases import photo
 from oidata.io.tables import check_version, read_table, table_path, write_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -123,6 +124,14 @@ class Dataset:
         """Raise DatasetError if `path` holds something that is not of a dataset."""
         if path.is_dir() and any(not entry.name.startswith(".") for entry in path.iterdir()):
             raise DatasetError(f"{path} is not empty and no dataset.", "Name a new directory with -d DIR.")
+
+    def splits(self, asked: Sequence[str]) -> tuple[str, ...]:
+        """The splits that are asked for, in their order, or else all there are. Raises UsageError for others."""
+        chosen = splits_of(asked) if asked else self.info.splits
+        if absent := [split for split in chosen if split not in self.info.splits]:
+            hint = f"It has {', '.join(self.info.splits)}."
+            raise UsageError(f"{self.path} has no split {', '.join(absent)}.", hint)
+        return chosen
 
     def is_begun(self) -> bool:
         """Whether a fetch has got as far as the tables: images.parquet is the last to be written."""

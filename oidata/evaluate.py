@@ -18,7 +18,6 @@ from oidata.core.evaluation.failure_verdict import failure_verdict
 from oidata.core.evaluation.truth_facts import TruthFacts
 from oidata.core.labels import Hierarchy
 from oidata.core.release.expansion import expanded
-from oidata.core.release.selection import splits_of
 from oidata.core.statistics import Cells, usable
 from oidata.core.tables import Tables
 from oidata.core.words import counted
@@ -170,7 +169,7 @@ def evaluate(dataset: Dataset, request: Request | None = None) -> EvaluationRepo
     numbers, unknown = anchors_of(dataset, tables, cells, config, count_stripped=request.count_stripped)
     judge = _Judge(dataset.info.ancestors, tables, cells, config, numbers, request)
     scored, found = judge.judged(run, run.info.processed)
-    compared = judge.compared(run, other) if other else None
+    compared = judge.compared(run, (scored, found), other) if other else None
     report = EvaluationReport(
         directory=str(dataset.path),
         run=run,
@@ -221,13 +220,14 @@ class _Judge:
         threshold = self.request.score_threshold
         return scored, evaluation(scored, wide, self.tables.boxes, facts, threshold, engine=_engine())
 
-    def compared(self, run: Run, other: Run) -> Comparison:
-        """Two runs on the photos that both looked at."""
+    def compared(self, run: Run, judged: tuple[EvaluationSet, Evaluation], other: Run) -> Comparison:
+        """Two runs on the photos that both looked at; `judged` is the first on all of its own."""
         common = sorted({*run.info.processed} & {*other.info.processed})
         if not common:
             message = f"The runs {run.name} and {other.name} have no photo in common."
             raise DatasetError(message, "Run oidata predict for the same splits.")
-        (_, before), (scored, after) = self.judged(other, common), self.judged(run, common)
+        _, before = self.judged(other, common)
+        scored, after = judged if len(common) == len(run.info.processed) else self.judged(run, common)
         return comparison(other.name, len(scored.photos), before, after)
 
 
@@ -287,10 +287,7 @@ def _left_out(counts: dict[str, int]) -> list[str]:
 
 
 def _splits(dataset: Dataset, run: Run, asked: Sequence[str]) -> tuple[str, ...]:
-    chosen = splits_of(asked or run.info.splits)
-    if absent := [split for split in chosen if split not in dataset.info.splits]:
-        message = f"{dataset.path} has no split {', '.join(absent)}."
-        raise UsageError(message, f"It has {', '.join(dataset.info.splits)}.")
+    chosen = dataset.splits(asked or run.info.splits)
     if unseen := [split for split in chosen if split not in run.info.splits]:
         message = f"{run.path} looked at no photo of {', '.join(unseen)}."
         raise UsageError(message, f"It has {', '.join(run.info.splits)}: leave out the others, or detect on them too.")

@@ -126,10 +126,7 @@ def _photos(dataset: Dataset, asked: Sequence[str]) -> pd.DataFrame:
     """
     images = dataset.images()
     images = images[usable(images)]
-    chosen = splits_of(asked) if asked else dataset.info.splits
-    if absent := [split for split in chosen if split not in dataset.info.splits]:
-        hint = f"It has {', '.join(dataset.info.splits)}."
-        raise UsageError(f"{dataset.path} has no split {', '.join(absent)}.", hint)
+    chosen = dataset.splits(asked)
     held_out = images["split"].isin([VALIDATION, TEST])
     photos = images[held_out] if not asked and held_out.any() else images[images["split"].isin(chosen)]
     if photos.empty:
