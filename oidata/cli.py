@@ -384,7 +384,8 @@ def predict_command(
             metavar="MODEL",
             readable=False,
             help="The trained detector: the directory that TFOD exported to or its saved_model, "
-            "frozen_inference_graph.pb, or a .tflite with its post-processing inside or with raw outputs.",
+            "frozen_inference_graph.pb, a .tflite with its post-processing inside or with raw outputs, or sample: for "
+            "the sample's SSD.",
         ),
     ],
     dataset: DirectoryOption = Path("data"),
@@ -425,7 +426,8 @@ def predict_command(
         typer.Option(
             metavar="FILE|NAME",
             help="The pipeline.config that the model was trained with. It is kept with the run, and a .tflite with raw "
-            "outputs is read by it.  [default for such a one: the dataset's]",
+            "outputs is read by it.  [default: the pipeline.config in, beside or above the model; for such a one, else "
+            "that of the dataset]",
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -435,12 +437,13 @@ def predict_command(
     Photos that the run has are not looked at again, as long as model, config, label map and threshold are the same;
     else the run is made anew.
     """
+    from oidata import sample
     from oidata.dataset import Dataset
     from oidata.predict import Request, predict
 
     opened = Dataset.open(dataset)
     request = Request(
-        model=model,
+        model=sample.MODEL if str(model) == sample.NAME else model,
         run=run,
         splits=opened.info.splits if SplitOrAll.all in (split or ()) else tuple(split or ()),
         label_map=label_map,

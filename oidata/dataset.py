@@ -30,6 +30,7 @@ from oidata.core.tables import AUDIT_BOXES, BOXES, IMAGES, LABELS, SCHEMA_VERSIO
 from oidata.core.viewing.corrections import CORRECTIONS
 from oidata.errors import DatasetError, StorageError, TableError, UsageError
 from oidata.io import files
+from oidata.io.configs import CONFIG_NAME
 from oidata.io.label_maps import LABEL_MAP_NAME
 from oidata.io.photos import sha256_of
 from oidata.io.releases import photo
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 INFO_NAME = "dataset.json"
 MANIFEST_NAME = "manifest.tsv"
 ATTRIBUTION_NAME = "ATTRIBUTION.csv"
-CONFIG_NAME = "pipeline.config"
 AUDIT_NAME = "audit"
 AUDIT_REPORT_NAME = "report.json"
 SHARDS_NAME = "shards"

@@ -19,10 +19,10 @@ from oidata.core.words import counted
 from oidata.errors import ConfigError, DatasetError, ModelError, OidataError, PhotoError, StorageError, UsageError
 from oidata.io import files
 from oidata.io.checkpoints import Checkpoint, Checkpoints
-from oidata.io.configs import read_config
-from oidata.io.label_maps import label_map_near, read_label_map
+from oidata.io.configs import CONFIG_NAME, read_config
+from oidata.io.label_maps import LABEL_MAP_NAME, read_label_map
 from oidata.io.model_photos import ahead
-from oidata.io.models import model_files, open_model, saved_model_directory
+from oidata.io.models import file_near, model_files, open_model, saved_model_directory
 from oidata.io.photos import sha256_of
 from oidata.report.predict_report import Now, PredictReport, predict_report
 from oidata.report.progress import Progress, Silence, photo_by_photo
@@ -49,9 +49,9 @@ class Request:
 
     run: the name to keep it by; by default the model's. splits: by default validation and test, as far as there are
     photos of them, else all. label_map: .pbtxt or .txt; by default the label_map.pbtxt near the model, else that of the
-    dataset's shards. config: the pipeline.config that the model was trained with, for models that need it; the
-    dataset's own by default. Detections that do not score above `score_threshold` are dropped. batch: photos after
-    which results are put by.
+    dataset's shards. config: the pipeline.config that the model was trained with; by default the one near the model,
+    else, where the model needs one, the dataset's. Detections that do not score above `score_threshold` are dropped.
+    batch: photos after which results are put by.
     """
 
     model: Path
@@ -151,7 +151,8 @@ class _Model:
     @classmethod
     def opened(cls, dataset: Dataset, request: Request) -> _Model:
         """The model of a request, with the config and the label map that belong to it."""
-        config = None if request.config is None else read_config(request.config)
+        given = request.config or file_near(request.model, CONFIG_NAME)
+        config = None if given is None else read_config(given)
         detector = open_model(request.model, config, lambda: _config(dataset), request.score_threshold)
         path, origin = _label_map(dataset, request)
         names, mids = read_label_map(path, dataset.info.classes), dataset.info.classes.mids
@@ -202,7 +203,7 @@ def _label_map(dataset: Dataset, request: Request) -> tuple[Path, str]:
     """Which label map to take, and where it comes from. Raises ConfigError where there is none."""
     if request.label_map is not None:
         return request.label_map, "given"
-    if near := label_map_near(saved_model_directory(request.model) or request.model):
+    if near := file_near(request.model, LABEL_MAP_NAME):
         return near, "near"
     if dataset.label_map_path.is_file():
         return dataset.label_map_path, "dataset"

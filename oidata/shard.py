@@ -17,9 +17,9 @@ from oidata.core.sharding.shard_plan import Choices, plan
 from oidata.core.sharding.shards import NAME, PREFIXES, without_boxes
 from oidata.core.statistics import usable
 from oidata.core.tables import VALIDATION, Tables
-from oidata.dataset import CONFIG_NAME, INFO_NAME, SHARDS_NAME
+from oidata.dataset import INFO_NAME, SHARDS_NAME
 from oidata.errors import DatasetError, PhotoError, UsageError
-from oidata.io.configs import REFERENCE_NAMES, read_config
+from oidata.io.configs import CONFIG_NAME, REFERENCE_NAMES, read_config
 from oidata.io.decode import decode_photos, fingerprints
 from oidata.io.executor import workers
 from oidata.io.label_maps import LABEL_MAP_NAME

@@ -200,6 +200,22 @@ def test_the_label_map_near_a_model_is_found(dataset: Dataset, exported_models: 
     assert report.now.num_there == 30  # they all say the same
 
 
+def test_the_config_near_a_model_is_kept_with_its_run(dataset: Dataset, exported_models: Path, tmp_path: Path) -> None:
+    """As TFOD's exporter leaves it, unless another is given; without either, the run has none."""
+    shutil.copytree(exported_models / "trained", tmp_path / "trained")
+    dataset.label_map_path.parent.mkdir(exist_ok=True)
+    dataset.label_map_path.write_text(label_map_text(BOTH))
+    request = Request(tmp_path / "trained/saved_model")
+    predict(dataset, request)
+    assert not Run.open(dataset).config_path.exists()
+    (tmp_path / "trained/pipeline.config").write_text(small_config(20).text)
+    predict(dataset, request)
+    assert Run.open(dataset).config_path.read_text() == small_config(20).text
+    (tmp_path / "other.config").write_text(small_config(30).text)
+    predict(dataset, replace(request, config=tmp_path / "other.config"))
+    assert Run.open(dataset).config_path.read_text() == small_config(30).text
+
+
 def test_classes_that_the_dataset_lacks_are_left_out(dataset: Dataset, model: Path, label_map: Path) -> None:
     """They are counted, and a class of the dataset that the label map lacks is a warning."""
     predict(dataset, Request(model, label_map=label_map))

@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from oidata import sample
 from oidata.core.config.pipeline import PipelineConfig
 from oidata.core.config.pipeline_pb2 import StringIntLabelMap
 from oidata.core.config.prototext import merge
@@ -28,6 +29,9 @@ REFERENCE_NAMES = (
 )
 DEFAULT_NAME = "ssd_mobilenet_v2_coco"
 
+CONFIG_NAME = "pipeline.config"
+"""What TFOD calls the config beside a model or shards, and oidata that of a dataset or run."""
+
 SUFFIX = ".config"
 COMMON_PREFIX = "ssd_mobilenet_v2_"
 
@@ -38,9 +42,12 @@ MAX_BYTES = 1 << 20
 def read_config(name_or_path: str | Path) -> PipelineConfig:
     """A reference config by name, else the config in a file.
 
-    A name may lack what they all begin with: `oid_v4`. A name comes before a file of the same name, unless it is
-    given as a Path. Raises ConfigError where there is neither, or the file is no pipeline config.
+    A name may lack what they all begin with: `oid_v4`; `sample:` is the config of the sample's SSD. A name comes before
+    a file of the same name, unless it is given as a Path. Raises ConfigError where there is neither, or the file is no
+    pipeline config.
     """
+    if name_or_path == sample.NAME:
+        return _of_file(sample.CONFIG)
     if isinstance(name_or_path, str) and (name := _reference_name(name_or_path)):
         return _reference(name)
     return _of_file(Path(name_or_path))

@@ -28,10 +28,3 @@ def read_label_map(path: Path, classes: LabelMap) -> dict[int, str]:
         raise ConfigError(f"There is no label map at {path}.", "Give label_map.pbtxt, or a .txt.") from None
     read = mids_of_lines if path.suffix == ".txt" else mids_of_pbtxt
     return read(text, str(path), classes)
-
-
-def label_map_near(model: Path) -> Path | None:
-    """The label_map.pbtxt that came with a model, a file or a directory: in it, beside it, or one directory above."""
-    place = model.resolve()
-    directories = (place, *place.parents[:2])
-    return next((path for each in directories if (path := each / LABEL_MAP_NAME).is_file()), None)

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 _TAKE_ANEW = "Take the file from the release again (for a cached one: delete it and run the same command)."
 
 OFFICIAL = "official"
-SAMPLE = "sample:"
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Source:
         """`official`, `sample:`, a URL, or a directory. Raises UsageError for anything else."""
         if name == OFFICIAL:
             return cls(name, releases.OFFICIAL_METADATA, releases.OFFICIAL_PHOTOS)
-        if name == SAMPLE:
+        if name == sample.NAME:
             return cls(name, sample.ROOT.as_uri(), sample.ROOT.as_uri())
         if name and "://" not in name and Path(name).is_dir():
             name = Path(name).resolve().as_uri()

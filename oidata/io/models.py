@@ -75,6 +75,13 @@ def saved_model_directory(path: Path) -> Path | None:
     return next((directory for directory in directories if (directory / _SAVED_MODEL).is_file()), None)
 
 
+def file_near(model: Path, name: str) -> Path | None:
+    """The file of that name that came with a model: in its directory, beside it, or one directory above."""
+    place = (saved_model_directory(model) or model).resolve()
+    directories = (place, *place.parents[:2])
+    return next((path for each in directories if (path := each / name).is_file()), None)
+
+
 def model_files(path: Path) -> list[Path]:
     """The files that make up the model at `path`, sorted: one, or all of a SavedModel."""
     directory = saved_model_directory(path)
