@@ -350,15 +350,21 @@ def test_views_that_there_are_not(dataset: Dataset) -> None:
 
 
 def test_names_that_are_taken(fiftyone: Any, dataset: Dataset, tmp_path: Path) -> None:
-    """A FiftyOne dataset that is another's is never touched; one of a name of its own is found again without it."""
+    """A FiftyOne dataset that is another's is never touched; one of a name of its own is found again without it.
+
+    By default a number makes a taken name another.
+    """
     fiftyone.Dataset("mine")
     with pytest.raises(UsageError, match="not oidata's"):
-        inspect(dataset)
+        inspect(dataset, Request(name="mine"))
     assert inspect(dataset, Request(name="mine-too")).name == "mine-too"
     assert inspect(dataset).name == "mine-too"
-    shutil.copytree(dataset.path, tmp_path / "other")
+    other = tmp_path / "other/mine"
+    shutil.copytree(dataset.path, other)
     with pytest.raises(UsageError, match="shows"):
-        inspect(Dataset.open(tmp_path / "other"), Request(name="mine-too"))
+        inspect(Dataset.open(other), Request(name="mine-too"))
+    assert inspect(Dataset.open(other)).name == "mine-2"
+    assert inspect(Dataset.open(other)).name == "mine-2"
 
 
 # The way back

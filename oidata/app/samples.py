@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
@@ -146,12 +147,25 @@ def find(fo: Any, directory: Path, name: str | None) -> Store | None:
 def find_or_make(fo: Any, directory: Path, name: str | None) -> Store:
     """The FiftyOne dataset of a directory; a new one is called `name`, by default as the directory is.
 
-    Raises UsageError for a name that is taken, or that is none.
+    Where something else has the default name, a number is put behind it. Raises UsageError for a `name` that is taken,
+    or that is none.
     """
-    default = name or directory.resolve().name
-    store = find(fo, directory, name) or _of_name(fo, default, directory) or _make(fo, default)
+    store = find(fo, directory, name)
+    if store is None:
+        default = name or _free_name(fo, directory)
+        store = _of_name(fo, default, directory) or _make(fo, default)
     store.remember(directory=str(directory.resolve()), refreshed=datetime.now(UTC).isoformat())
     return store
+
+
+def _free_name(fo: Any, directory: Path) -> str:
+    name = own = directory.resolve().name
+    for number in count(2):
+        with suppress(UsageError):
+            _of_name(fo, name, directory)
+            break
+        name = f"{own}-{number}"
+    return name
 
 
 def _make(fo: Any, name: str) -> Store:
