@@ -1,4 +1,4 @@
-# make demo   the main job on the embedded sample
+# make demo   every verb on the embedded sample
 # make test   all tests
 # make lint   style, types and the direction of imports
 # Each makes .venv when it is not there, with the versions of constraints.txt.
@@ -11,10 +11,7 @@ DEMO := build/demo
 
 demo: .venv/installed
 	rm -rf $(DEMO)
-	$(BIN)/oidata fetch Lemon Cheese --source sample: --dataset $(DEMO)
-	$(BIN)/oidata strip --dataset $(DEMO)
-	$(BIN)/oidata audit --dataset $(DEMO)
-	$(BIN)/oidata shard --dataset $(DEMO) --splits 3
+	$(BIN)/oidata demo --dataset $(DEMO)
 
 test: .venv/installed
 	$(BIN)/pytest --numprocesses auto --dist loadfile

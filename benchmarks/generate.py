@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
 from harness import DEFAULT_WORK
 
 LEMON = "/m/09k_b"

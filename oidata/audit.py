@@ -25,9 +25,8 @@ from oidata.core.auditing.training_rules import TRAINING_RULES
 from oidata.core.config.pipeline import nearest
 from oidata.core.statistics import Cells, ground_truth, usable
 from oidata.core.tables import AUDIT_BOXES, TRAIN, VALIDATION, Tables
-from oidata.dataset import CONFIG_NAME
 from oidata.errors import DatasetError
-from oidata.io.configs import REFERENCE_NAMES, label_maps, read_config, references, unread_paths
+from oidata.io.configs import CONFIG_NAME, REFERENCE_NAMES, label_maps, read_config, references, unread_paths
 from oidata.io.decode import decode_photos, fingerprints
 from oidata.io.photos import sha256_of
 from oidata.report.audit_galleries import galleries

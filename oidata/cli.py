@@ -20,6 +20,8 @@ from oidata.process import EXIT_ERROR, EXIT_GATE, EXIT_USAGE, complain, interrup
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from rich.console import Console
+
     from oidata.report.inspect_report import PullReport
     from oidata.report.progress import Progress
     from oidata.report.summary import Summary
@@ -534,7 +536,8 @@ def inspect_command(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="The dataset in FiftyOne.  [default: the one made last of DIR, else a new one called as DIR is]",
+            help="The dataset in FiftyOne.  [default: the one made last of DIR, else a new one called as DIR is, "
+            "with a number where that name is taken]",
         ),
     ] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, metavar="N", help="Where the App is served.")] = 5151,
@@ -591,6 +594,37 @@ def inspect_command(
         shown.wait()
 
 
+@app.command("demo")
+def demo_command(
+    dataset: Annotated[
+        Path, typer.Option("-d", "--dataset", metavar="DIR", readable=False, help="Where the sample becomes a dataset.")
+    ] = Path("oidata-demo"),
+    open_: Annotated[bool, typer.Option("--open", help="Open the FiftyOne App at the end; Ctrl-C ends it.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take every verb to the embedded sample, with the sample's own SSD: what each does, and what it finds.
+
+    Needs no network. Run it again to see it again: what is there is kept.
+    """
+    from oidata.demo import demo
+    from oidata.report.terminal import show_step
+
+    if open_ and as_json:
+        raise UsageError("--json prints the report, and --open waits for you.", "Give one of them.")
+    console = _console()
+    report = demo(dataset, lambda step: None if as_json else show_step(step, console), _progress(quiet=as_json))
+    if as_json:
+        typer.echo(json.dumps(asdict(report), indent=2, ensure_ascii=False))
+        return
+    typer.echo("Pages with plots and pictures:")
+    for path in report.reports:
+        typer.echo(f"  {path}")
+    if open_:
+        inspect_command(dataset)
+    else:
+        typer.echo(f"The failures in the FiftyOne App:\n  oidata inspect -d {dataset}")
+
+
 def _agrees(report: PullReport, *, as_json: bool) -> bool:
     """Show what a pull would change, and ask whether to write it; where nobody can answer, the answer is no."""
     if not as_json:
@@ -644,9 +678,13 @@ def _print(report: Any, summary: Callable[[], Summary], *, as_json: bool) -> Non
         values = report.to_dict() if hasattr(report, "to_dict") else asdict(report)
         typer.echo(json.dumps(values, indent=2, ensure_ascii=False))
         return
-    from rich.console import Console
-
     from oidata.report.terminal import show
 
+    show(summary(), _console())
+
+
+def _console() -> Console:
+    from rich.console import Console
+
     # A pipe has no width: what is cut to 80 columns there would be lost.
-    show(summary(), Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH))
+    return Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, Self
 from oidata import __version__
 from oidata.core.evaluation.failures import FAILURES
 from oidata.core.tables import DETECTIONS, SCHEMA_VERSION
-from oidata.dataset import CONFIG_NAME
 from oidata.errors import DatasetError, StorageError, UsageError
 from oidata.io import files
+from oidata.io.configs import CONFIG_NAME
 from oidata.io.photos import sha256_of
 from oidata.io.tables import check_version, read_table, table_path, write_table
 

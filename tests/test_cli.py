@@ -223,7 +223,7 @@ def test_an_interrupt_at_the_very_beginning(tmp_path: Path) -> None:
 def test_every_command_and_option_is_described() -> None:
     """Each command has a help text, and each of its options too."""
     commands = typer.main.get_group(app).commands
-    assert set(commands) == {"fetch", "strip", "audit", "shard", "predict", "evaluate", "inspect"}
+    assert set(commands) == {"fetch", "strip", "audit", "shard", "predict", "evaluate", "inspect", "demo"}
     for command in commands.values():
         assert command.help
         for parameter in command.params:

@@ -13,28 +13,11 @@ from oidata.cli import app
 from oidata.core.evaluation.failures import FAILURES, Cause, Error
 from oidata.core.release.defects import REASONS
 from oidata.core.tables import DETECTIONS, SCHEMAS
-from tests.test_cli import oidata
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-SESSION = re.search(r"```console\n(.*?)```", README, re.DOTALL)
 READER, LIBRARY = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-VERBS = "fetch|strip|audit|shard|predict|evaluate|inspect"
+VERBS = "fetch|strip|audit|shard|predict|evaluate|inspect|demo"
 COMMANDS = sorted(set(re.findall(rf"^oidata (?:{VERBS})\b.*?(?=\s{{2,}}#|$)", README, re.MULTILINE)))
-
-
-def lines(text: str) -> list[str]:
-    return [line.rstrip() for line in text.splitlines()]
-
-
-def test_the_session_is_what_is_printed(tmp_path: Path) -> None:
-    """Each command of the first screen prints what stands below it there."""
-    assert SESSION is not None
-    _, *parts = SESSION[1].split("$ oidata ")
-    assert len(parts) == 3
-    for part in parts:
-        command, _, expected = part.partition("\n")
-        printed = re.sub(r"file://\S*/openimages/", "…/", oidata(*shlex.split(command), cwd=tmp_path).stdout)
-        assert lines(printed) == lines(expected.rstrip("\n"))
 
 
 def test_the_python_examples_run(tmp_path: Path) -> None:

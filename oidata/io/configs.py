@@ -47,7 +47,7 @@ def read_config(name_or_path: str | Path) -> PipelineConfig:
     pipeline config.
     """
     if name_or_path == sample.NAME:
-        return _of_file(sample.CONFIG)
+        return PipelineConfig.parse(read_text(sample.CONFIG, "pipeline config"), sample.NAME)
     if isinstance(name_or_path, str) and (name := _reference_name(name_or_path)):
         return _reference(name)
     return _of_file(Path(name_or_path))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from oidata.core.auditing.findings import Finding
+    from oidata.report.demo_report import Step
     from oidata.report.summary import Summary, Table
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
@@ -44,6 +45,15 @@ def show(summary: Summary, console: Console) -> None:
     if summary.verdict:
         text = textwrap.fill(f"Verdict: {summary.verdict}", min(console.width, _TEXT_WIDTH))
         console.print(f"\n[bold]{escape(text)}[/bold]", highlight=False, soft_wrap=True)
+
+
+def show_step(step: Step, console: Console) -> None:
+    """Print a step of the demo."""
+    console.print(f"[bold]$ {escape(step.command)}[/bold]", highlight=False, soft_wrap=True)
+    for text in (step.did, step.found):
+        lines = textwrap.wrap(text, min(console.width, _TEXT_WIDTH), break_long_words=False, break_on_hyphens=False)
+        console.print(escape("\n".join(lines)), highlight=False, soft_wrap=True)
+    console.print()
 
 
 def _show_table(table: Table, console: Console) -> None:

@@ -1,0 +1,23 @@
+"""What the demo has to say: a command and what came of it, verb by verb, and where to look next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Step:
+    """A verb at work: the command that does the same, what it did in a line, and what it found in some more."""
+
+    command: str
+    did: str
+    found: str
+
+
+@dataclass(frozen=True)
+class DemoReport:
+    """All steps, and the pages that they wrote."""
+
+    directory: str
+    steps: tuple[Step, ...]
+    reports: tuple[str, ...]
