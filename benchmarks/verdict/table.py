@@ -1,0 +1,172 @@
+"""Print what the audit said of each change, and what training showed, as Markdown.
+
+cd benchmarks && python -m verdict.table
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from oidata.io.configs import read_config
+from oidata.io.photos import sha256_of
+from verdict.agreement import Agreement, Range, agreement, predicted
+from verdict.rows import ROWS, Row, Setting, missing, of_setting, read_rows
+from verdict.variants import BASE, BASE_CONFIG, VARIANTS, Variant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from oidata.core.config.pipeline import PipelineConfig
+    from verdict.rows import Statement
+
+PHOTOS: Final = 5000
+STEPS: Final = 1000
+
+_WORDS: Final = {
+    "group_boxes": "groups among the boxes",
+    "collateral": "photos with a stripped object in view",
+    "unmatched_boxes": "boxes without an anchor",
+    "size_holes": "boxes in size holes",
+    "low_min_scale": "min_scale opens a gap",
+    "starved_boxes": "starved boxes",
+    "better_anchors": "other anchors match more",
+    "constant_learning_rate": "last rate, of the highest",
+    "present_unboxed": "photos verified to show a class without a box of it",
+    "unverified_pairs": "photos of one class on which nobody looked for the other",
+}
+_COLUMNS: Final = (
+    "change",
+    "what the audit says: base → change",
+    "so it should be",
+    "AP50: mean (range)",
+    "of the base",
+    "where all is boxed",
+    "of the base",
+    "",
+)
+
+
+def setting_of(photos: int, steps: int, config: PipelineConfig) -> Setting:
+    """The setting of trainings by that config."""
+    values = "\n".join(f"{path} {value}" for path, value in config.fields().items())
+    return Setting(photos, steps, sha256_of(values.encode())[:12])
+
+
+def table(rows: Sequence[Row], setting: Setting) -> str:
+    """What is known of a setting. `rows` may be of others too, which are counted. Raises RowsError."""
+    chosen = of_setting(rows, setting)
+    comparisons = [_Comparison.of(variant, chosen) for variant in VARIANTS[1:]]
+    absent = [f"{name} (seed {seed})" for name, seed in missing(chosen, [variant.name for variant in VARIANTS])]
+    lines = [
+        f"### Does the verdict hold? {setting.photos:,} photos drawn, {setting.steps:,} steps",
+        "",
+        *_table(_COLUMNS, [comparison.cells() for comparison in comparisons]),
+        "",
+        *_table(
+            ("training", "seed", "train photos", "boxes", *_classes(chosen), "mean", "lost to", "train s"),
+            _runs(chosen),
+        ),
+        "",
+        f"Not run: {', '.join(absent) or 'none'}.",
+    ]
+    if others := len(rows) - len(chosen):
+        lines.append(f"Rows of other settings, left out: {others}.")
+    return "\n".join([*lines, ""])
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """A variant's rows beside the base's."""
+
+    variant: Variant
+    base: tuple[Row, ...]
+    rows: tuple[Row, ...]
+
+    @classmethod
+    def of(cls, variant: Variant, rows: Sequence[Row]) -> _Comparison:
+        base, own = (tuple(row for row in rows if row.variant == each.name) for each in (BASE, variant))
+        return cls(variant, base, own)
+
+    def cells(self) -> list[str]:
+        """The line of the table."""
+        ours, theirs = (Range.of([row.ap50_mean for row in rows]) for rows in (self.rows, self.base))
+        boxed = [Range.of([row.ap50_boxed for row in rows]) for rows in (self.rows, self.base)]
+        shown = [*map(_told, (ours, theirs, *boxed))]
+        if not (self.base and self.rows):
+            return [self.variant.change, "-", "-", *shown, Agreement.NOT_RUN]
+        before, now = self._statements(self.base), self._statements(self.rows)
+        direction = predicted(before, now)
+        said = "; ".join(_said(*pair) for pair in zip(before, now, strict=True) if _is_telling(*pair)) or "nothing"
+        return [self.variant.change, said, direction, *shown, agreement(direction, theirs, ours)]
+
+    def _statements(self, rows: Sequence[Row]) -> tuple[Statement, ...]:
+        by_name = {each.name: each for each in rows[0].statements}
+        return tuple(by_name[name] for name in self.variant.concerns)
+
+
+def _is_telling(before: Statement, now: Statement) -> bool:
+    return bool(before.severity or now.severity)
+
+
+def _said(before: Statement, now: Statement) -> str:
+    """One finding on the two sides: its share, and how severe the audit calls it."""
+    return f"{_WORDS[now.name]} {_stated(before)} → {_stated(now)}"
+
+
+def _stated(statement: Statement) -> str:
+    number = "" if statement.number is None else f"{statement.number:.1%} "
+    return f"{number}({statement.severity or 'no finding'})"
+
+
+def _told(values: Range | None) -> str:
+    if values is None:
+        return "not run"
+    of = f"{values.least:.3f}-{values.most:.3f}" if values.num > 1 else "one seed"
+    return f"{values.mean:.3f} ({of})"
+
+
+def _classes(rows: Sequence[Row]) -> list[str]:
+    return [f"AP50 {name}" for name in (rows[0].ap50 if rows else ())]
+
+
+def _runs(rows: Sequence[Row]) -> Iterator[list[str]]:
+    order = [variant.name for variant in VARIANTS]
+    for row in sorted(
+        (row for row in rows if row.variant in order), key=lambda row: (order.index(row.variant), row.seed)
+    ):
+        counts = (str(row.seed), f"{row.num_photos:,}", f"{row.num_boxes:,}")
+        lost = ", ".join(f"{area} {gain:.3f}" for area, gain in row.lost.items())
+        scores = [f"{value:.3f}" for value in (*row.ap50.values(), row.ap50_mean)]
+        yield [row.variant, *counts, *scores, lost, f"{row.train_s:.0f}"]
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]] | Iterator[list[str]]) -> Iterator[str]:
+    yield _line(columns)
+    yield _line(["---"] * len(columns))
+    yield from map(_line, rows)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def arguments(description: str | None) -> argparse.ArgumentParser:
+    """The options that decide on the setting, and where rows are."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=int, default=PHOTOS, help="drawn, for all splits (%(default)s)")
+    parser.add_argument("--steps", type=int, default=STEPS, help="of training (%(default)s)")
+    parser.add_argument("--rows", type=Path, default=ROWS, help="the file of rows (%(default)s)")
+    return parser
+
+
+def main() -> None:
+    """Print the table as the command line says."""
+    asked = arguments(__doc__).parse_args()
+    print(table(read_rows(asked.rows), setting_of(asked.photos, asked.steps, read_config(BASE_CONFIG))))
+
+
+if __name__ == "__main__":
+    main()

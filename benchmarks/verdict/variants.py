@@ -1,0 +1,102 @@
+"""The trainings that are compared: the base, and what differs from it in one thing each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from oidata.core.config.pipeline import PipelineConfig, with_values
+from oidata.core.sharding.features import DROP, IGNORE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from oidata.core.config.pipeline import Value
+
+BASE_CONFIG: Final = Path(__file__).parents[1] / "ssd" / "ssd_160.config"
+
+GROUPS: Final = ("group_boxes", "collateral")
+ANCHORS: Final = ("unmatched_boxes", "size_holes", "low_min_scale", "starved_boxes", "better_anchors")
+RATE: Final = ("constant_learning_rate",)
+UNBOXED: Final = ("present_unboxed", "unverified_pairs")
+
+OPENED_MIN_SCALE: Final = 0.05
+"""What a user of a 300 × 300 SSD set for the sake of small objects, where the reference has 0.2."""
+
+_ANCHORS = "model.ssd.anchor_generator."
+_RATE = "train_config.optimizer.adam_optimizer.learning_rate.cosine_decay_learning_rate."
+
+
+@dataclass(frozen=True)
+class Data:
+    """A dataset: the strip rules on flags, and whether photos are dropped on which an object stands unboxed."""
+
+    name: str = "base"
+    flags: tuple[str, ...] = ("group", "depiction")
+    drops_unboxed: bool = False
+
+
+BASE_DATA: Final = Data()
+BOXED_DATA: Final = Data("boxed", drops_unboxed=True)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A training. `change` says what differs from the base, `concerns` which findings of the audit speak of it.
+
+    stripped, drops_leftover: what the shards do with stripped boxes and with photos that show such an object.
+    min_scale: another one than the config's. takes_suggestion: the anchors that the audit of the base suggests. decays:
+    whether the learning rate falls after its warm-up.
+    """
+
+    name: str
+    change: str
+    concerns: tuple[str, ...] = ()
+    data: Data = field(default_factory=Data)
+    stripped: str = DROP
+    drops_leftover: bool = False
+    min_scale: float | None = None
+    takes_suggestion: bool = False
+    decays: bool = True
+
+    @property
+    def shards_name(self) -> str:
+        """The same for variants that train on the same shards."""
+        return "-".join((self.data.name, self.stripped, *(["no-leftover"] if self.drops_leftover else [])))
+
+    def config(self, base: PipelineConfig, num_steps: int, suggested_patch: str = "") -> PipelineConfig:
+        """The config to train by: the base's for that many steps, with this variant's change."""
+        rate = base.message.train_config.optimizer.adam_optimizer.learning_rate.cosine_decay_learning_rate
+        values: dict[str, Value | None] = {"train_config.num_steps": num_steps, f"{_RATE}total_steps": num_steps}
+        if not self.decays:
+            values[f"{_RATE}hold_base_rate_steps"] = max(num_steps - rate.warmup_steps, 0)
+        if self.min_scale is not None:
+            values[f"{_ANCHORS}ssd_anchor_generator.min_scale"] = self.min_scale
+        if self.takes_suggestion:
+            values.update(_exchanged(base, suggested_patch))
+        return with_values(base, values, f"{self.name}.config")
+
+
+def _exchanged(base: PipelineConfig, patch: str) -> Mapping[str, Value | None]:
+    """The values that put another anchor_generator, as text, in place of the base's."""
+    found = PipelineConfig.parse(f"model {{ ssd {{ {patch} }} }}", "suggested")
+    old, new = dict(_anchor_values(base)), dict(_anchor_values(found))
+    return {**dict.fromkeys(old), **new}
+
+
+def _anchor_values(config: PipelineConfig) -> Iterator[tuple[str, Value]]:
+    return ((path, value) for path, value in config.fields().items() if path.startswith(_ANCHORS))
+
+
+BASE: Final = Variant("base", "nothing: groups and depictions dropped, min_scale 0.2, cosine decay")
+VARIANTS: Final = (
+    BASE,
+    Variant("groups-kept", "group boxes train as any other", GROUPS, Data("groups-kept", flags=("depiction",))),
+    Variant("stripped-ignored", "stripped boxes stay, with weight 0", GROUPS, stripped=IGNORE),
+    Variant("photos-dropped", "photos that show a stripped object are left out", GROUPS, drops_leftover=True),
+    Variant("min-scale", f"min_scale {OPENED_MIN_SCALE:g}", ANCHORS, min_scale=OPENED_MIN_SCALE),
+    Variant("suggested-anchors", "the anchors that the audit suggests", ANCHORS, takes_suggestion=True),
+    Variant("constant-rate", "the learning rate never decays", RATE, decays=False),
+    Variant("unboxed-dropped", "photos on which an object stands unboxed are left out", UNBOXED, BOXED_DATA),
+)
