@@ -59,12 +59,16 @@ def predicted(base: Sequence[Statement], variant: Sequence[Statement]) -> Direct
     ours, theirs = _weight(variant), _weight(base)
     if ours != theirs:
         return Direction.WORSE if ours > theirs else Direction.BETTER
-    numbers = {each.name: each.number for each in base}
-    for each in variant:
-        before = numbers.get(each.name)
-        if each.number is not None and before is not None and abs(each.number - before) > MIN_DIFFERENCE:
-            return Direction.WORSE if each.number > before else Direction.BETTER
+    before = {each.name: each for each in base}
+    for now in variant:
+        if (other := before.get(now.name)) and differs(other, now):
+            return Direction.WORSE if (now.number or 0) > (other.number or 0) else Direction.BETTER
     return Direction.SAME
+
+
+def differs(before: Statement, now: Statement) -> bool:
+    """Whether both have a number, and these are further apart than MIN_DIFFERENCE."""
+    return before.number is not None and now.number is not None and abs(now.number - before.number) > MIN_DIFFERENCE
 
 
 def _weight(statements: Sequence[Statement]) -> tuple[int, ...]:

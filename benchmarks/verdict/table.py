@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from oidata.io.configs import read_config
 from oidata.io.photos import sha256_of
-from verdict.agreement import Agreement, Range, agreement, predicted
+from verdict.agreement import Agreement, Range, agreement, differs, predicted
 from verdict.rows import ROWS, Row, Setting, missing, of_setting, read_rows
 from verdict.variants import BASE, BASE_CONFIG, VARIANTS, Variant
 
@@ -108,7 +108,8 @@ class _Comparison:
 
 
 def _is_telling(before: Statement, now: Statement) -> bool:
-    return bool(before.severity or now.severity)
+    """Whether a side has the finding, or its share differs: what `predicted` goes by."""
+    return bool(before.severity or now.severity) or differs(before, now)
 
 
 def _said(before: Statement, now: Statement) -> str:
