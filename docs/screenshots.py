@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
@@ -23,7 +22,10 @@ HERE = Path(__file__).parent
 OIDATA = (sys.executable, "-m", "oidata")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
 WIDE, HIGH = 1440, 900
-COLOURS = 128
+AUDIT = ("header", ".verdict", "#section-1 .figures >> nth=0")
+"""Title, verdict and the first plots of the audit's page; the findings between them are long."""
+GROUND = "#f5f6f8"
+COLOURS = 256
 """Enough for what is drawn; photos lose a little, and the files a lot."""
 PATIENCE_MS = 120_000
 
@@ -35,13 +37,13 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
         page = browser.new_page(viewport={"width": WIDE, "height": HIGH})
         page.goto((Path(place) / "oidata-demo/audit/report.html").as_uri())
-        save(page, "audit.png")
+        save("audit.png", *(page.locator(part).screenshot() for part in AUDIT))
         with app(place) as url:
             page.goto(url)
             page.locator("[data-cy=looker] canvas").first.wait_for(timeout=PATIENCE_MS)
             page.get_by_text("Dismiss").click()
             page.wait_for_timeout(8_000)  # photos and the histogram come one after the other
-            save(page, "app.png")
+            save("app.png", page.screenshot())
         browser.close()
 
 
@@ -57,10 +59,15 @@ def app(place: str) -> Iterator[str]:
             process.kill()
 
 
-def save(page: Any, name: str) -> None:
-    """Keep what the page shows, in few colours."""
-    seen = Image.open(BytesIO(page.screenshot()))
-    seen.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(HERE / name, optimize=True)
+def save(name: str, *shots: bytes) -> None:
+    """Keep what was seen, one below the other, in few colours."""
+    pictures = [Image.open(BytesIO(shot)).convert("RGB") for shot in shots]
+    whole = Image.new("RGB", (max(each.width for each in pictures), sum(each.height for each in pictures)), GROUND)
+    top = 0
+    for each in pictures:
+        whole.paste(each, (0, top))
+        top += each.height
+    whole.quantize(COLOURS, dither=Image.Dither.NONE).save(HERE / name, optimize=True)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from oidata.core.statistics import Cells
 from oidata.core.tables import AUDIT_BOXES, Tables
 from oidata.core.viewing.corrections import corrected, dropped_photos, tags_of
 from oidata.core.viewing.inspection import Judged, inspection
-from oidata.core.viewing.views import counted, views, worst
+from oidata.core.viewing.views import Of, counted, views, worst
 from oidata.core.words import counted as in_words
 from oidata.errors import DatasetError, PhotoError, UsageError
 from oidata.io import files
@@ -74,7 +74,8 @@ def inspect(dataset: Dataset, request: Request | None = None, progress: Progress
             dropped = {sample_id(image_id) for image_id in dropped_photos(seen.tables.images)}
             store.refresh(made, dropped, advance, with_detections=run is not None)
         save_views(store, [each.view for each in all_views if each.number])
-        arrange(store, is_judged=seen.inspection.is_judged)
+        opens_on = next((each.view.of for each in all_views if each.view.name == opened), Of.BOXES)
+        arrange(store, opens_on, is_judged=seen.inspection.is_judged)
     shown = seen.inspection
     return InspectReport(
         directory=str(dataset.path),

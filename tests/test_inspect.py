@@ -247,6 +247,18 @@ def test_the_workspace_shows_samples_and_histograms(shown: Any) -> None:
         assert pane.active_child == pane.children[0].component_id
 
 
+def test_the_histogram_is_of_what_the_app_opens_on(fiftyone: Any, dataset: Dataset) -> None:
+    """Of the causes of missed boxes, or of those of false detections."""
+    judged_run(dataset)
+    for view, path in (
+        ("missed: no anchor could match", "ground_truth.detections.cause"),
+        ("background, maybe unboxed", "detections.detections.cause"),
+    ):
+        name = inspect(dataset, Request(view=view)).name
+        _, histograms = fiftyone.load_dataset(name).load_workspace("oidata").children
+        assert histograms.children[0].state["path"] == path
+
+
 # Run again
 
 

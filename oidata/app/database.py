@@ -18,6 +18,7 @@ _ENVIRONMENT: Final = {
     "FIFTYONE_DO_NOT_TRACK": "true",
     "FIFTYONE_DATABASE_VALIDATION": "false",
     "FIFTYONE_SHOW_PROGRESS_BARS": "false",
+    "FIFTYONE_APP_GRID_ZOOM": "9",  # three photos in a row: a box of 16 px is to be seen
 }
 _URI: Final = "FIFTYONE_DATABASE_URI"
 _ANSWER_MS: Final = 3_000

@@ -51,8 +51,11 @@ def view_names(store: Store) -> list[str]:
     return [str(name) for name in store.dataset.list_saved_views()]
 
 
-def arrange(store: Store, *, is_judged: bool) -> None:
-    """Set colours, the sidebar and the workspace, once; what the user makes of them afterwards stays."""
+def arrange(store: Store, opens_on: Of, *, is_judged: bool) -> None:
+    """Set colours and the sidebar, once, so that what the user makes of them stays; and the workspace.
+
+    This begins with the histogram of what the App opens on.
+    """
     has_detections = store.dataset.has_field(DETECTIONS)
     arranged = [has_detections, is_judged]
     if store.memory.get("arranged") != arranged:
@@ -65,7 +68,7 @@ def arrange(store: Store, *, is_judged: bool) -> None:
         store.dataset.save()
         store.remember(arranged=arranged)
     says = "Samples, and histograms of causes and errors."
-    space = _space(store.fo, has_detections=has_detections, is_judged=is_judged)
+    space = _space(store.fo, opens_on, has_detections=has_detections, is_judged=is_judged)
     store.dataset.save_workspace(WORKSPACE, space, description=says, overwrite=True)
 
 
@@ -115,11 +118,12 @@ def _sidebar(fo: Any, *, has_detections: bool) -> list[Any]:
     ]
 
 
-def _space(fo: Any, *, has_detections: bool, is_judged: bool) -> Any:
+def _space(fo: Any, opens_on: Of, *, has_detections: bool, is_judged: bool) -> Any:
     """Samples, and beside them two histograms, of which one shows: two halves of a screen would cut the labels off."""
     paths = [f"{TRUTH}.detections.stripped", f"{TRUTH}.detections.label"]
     if is_judged:
-        paths = [f"{TRUTH}.detections.cause", f"{DETECTIONS}.detections.outcome"]
+        paths = [f"{TRUTH}.detections.cause", f"{DETECTIONS}.detections.cause"]
+        paths.sort(key=lambda path: not path.startswith(_FIELDS.get(opens_on, TRUTH)))
     elif has_detections:
         paths = [f"{DETECTIONS}.detections.label", *paths]
     samples = _leaf(fo, [fo.Panel(type="Samples", pinned=True)])
