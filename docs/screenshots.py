@@ -25,6 +25,7 @@ WIDE, HIGH = 1440, 900
 AUDIT = ("header", ".verdict", "#section-1 .figures >> nth=0")
 """Title, verdict and the first plots of the audit's page; the findings between them are long."""
 GROUND = "#f5f6f8"
+MARGIN_PX = 20
 COLOURS = 256
 """Enough for what is drawn; photos lose a little, and the files a lot."""
 PATIENCE_MS = 120_000
@@ -62,11 +63,13 @@ def app(place: str) -> Iterator[str]:
 def save(name: str, *shots: bytes) -> None:
     """Keep what was seen, one below the other, in few colours."""
     pictures = [Image.open(BytesIO(shot)).convert("RGB") for shot in shots]
-    whole = Image.new("RGB", (max(each.width for each in pictures), sum(each.height for each in pictures)), GROUND)
-    top = 0
+    margin = MARGIN_PX if len(pictures) > 1 else 0
+    height = sum(each.height + margin for each in pictures) + margin
+    whole = Image.new("RGB", (max(each.width for each in pictures) + 2 * margin, height), GROUND)
+    top = margin
     for each in pictures:
-        whole.paste(each, (0, top))
-        top += each.height
+        whole.paste(each, (margin, top))
+        top += each.height + margin
     whole.quantize(COLOURS, dither=Image.Dither.NONE).save(HERE / name, optimize=True)
 
 

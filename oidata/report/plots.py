@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import log
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 # Okabe and Ito's palette, which colour-blind people can tell apart: https://jfly.uni-koeln.de/color/
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARK = "#5b6675"
+_LABEL_PT = 8  # labels of marks; the next two are what this comes to
+_LINE_PT = 10
+_CHARACTER = 0.012  # as a share of the axis
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # the page's own font
     "svg.hashsalt": "oidata",  # the same plot is the same text
@@ -158,16 +162,24 @@ def log_axis(axes: Axes, axis: Axis, low: float, high: float) -> None:
 
 
 def _draw_marks(axes: Axes, marks: Sequence[Mark]) -> None:
+    """Draw the marks within the axis; a label that would lie on another's stands a line higher."""
     low, high = axes.get_xlim()
-    for mark in marks:
-        if low <= mark.at <= high:
-            axes.axvline(mark.at, color=MARK, linewidth=0.8, linestyle=":")
-            axes.annotate(
-                mark.label,
-                (mark.at, 1),
-                xycoords=("data", "axes fraction"),
-                ha="center",
-                va="bottom",
-                fontsize=8,
-                color=MARK,
-            )
+    ends: list[float] = []
+    for mark in sorted(marks, key=lambda mark: mark.at):
+        if not low <= mark.at <= high:
+            continue
+        axes.axvline(mark.at, color=MARK, linewidth=0.8, linestyle=":")
+        place, half = log(mark.at / low) / log(high / low), _CHARACTER * len(mark.label) / 2
+        line = next((line for line, end in enumerate(ends) if end <= place - half), len(ends))
+        ends[line : line + 1] = [place + half]
+        axes.annotate(
+            mark.label,
+            (mark.at, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, _LINE_PT * line),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=_LABEL_PT,
+            color=MARK,
+        )
