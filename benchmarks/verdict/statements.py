@@ -41,7 +41,7 @@ def _numbers(report: Mapping[str, Any], config: PipelineConfig) -> dict[str, flo
         "size_holes": sum(row["share"] or 0.0 for row in _of_train(anchors["holes"])),
         "starved_boxes": _share(_sum(boxes, "num_starved"), _sum(boxes, "num_boxes")),
         "group_boxes": _share(_sum(classes, "num_group_truth"), _sum(classes, "num_truth")),
-        "collateral": _share(_sum(photos, "num_collateral"), _sum(photos, "num_boxed")),
+        "collateral": _share(_sum(photos, "num_leftover"), _sum(photos, "num_with_truth")),
         "present_unboxed": _share(_sum(classes, "num_present_unboxed"), _sum(classes, "num_verified_present")),
         "unverified_pairs": max((row["share"] or 0.0 for row in pairs), default=None),
         "constant_learning_rate": rates.final / rates.peak if rates and rates.peak else None,

@@ -213,8 +213,8 @@ def test_suggested_anchors_take_the_place_of_all() -> None:
 def test_shards_that_leave_no_object_behind_have_no_collateral() -> None:
     """Whatever the audit says of the dataset: it does not know what the shards leave out."""
     photos = [
-        {"split": "train", "num_collateral": 3, "num_boxed": 10},
-        {"split": "test", "num_collateral": 9, "num_boxed": 9},
+        {"split": "train", "num_leftover": 3, "num_with_truth": 10},
+        {"split": "test", "num_leftover": 9, "num_with_truth": 9},
     ]
     report = {
         "findings": [{"name": "collateral", "severity": "error"}],

@@ -36,6 +36,7 @@ class SplitFacts:
     num_with_truth    photos with a ground-truth box
     num_emptied       photos that have boxes, all of them stripped: num_boxed - num_with_truth
     num_collateral    photos on which a stripped object stays to see, and is background to a detector
+    num_leftover      those of them that have a ground-truth box: the others are in no shards
     """
 
     split: str
@@ -48,6 +49,7 @@ class SplitFacts:
     num_with_truth: int
     num_emptied: int
     num_collateral: int
+    num_leftover: int
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,8 @@ def _split_facts(images: pd.DataFrame, boxes: pd.DataFrame, split: str) -> Split
     boxes = boxes[boxes["is_usable"]]
     statuses = images["status"].value_counts()
     dropped = defects.split_reasons(images["dropped"])["reason"].value_counts().sort_index()
-    num_boxed, num_emptied = boxes["image_id"].nunique(), len(defects.emptied(boxes))
+    emptied, collateral = defects.emptied(boxes), defects.collateral(boxes)
+    num_boxed, num_emptied = boxes["image_id"].nunique(), len(emptied)
     return SplitFacts(
         split=split,
         num_photos=len(images),
@@ -137,7 +140,8 @@ def _split_facts(images: pd.DataFrame, boxes: pd.DataFrame, split: str) -> Split
         num_boxed=num_boxed,
         num_with_truth=num_boxed - num_emptied,
         num_emptied=num_emptied,
-        num_collateral=len(defects.collateral(boxes)),
+        num_collateral=len(collateral),
+        num_leftover=len({*collateral} - {*emptied}),
     )
 
 

@@ -73,18 +73,19 @@ def _group_boxes(evidence: Evidence) -> Finding | None:
 
 def _collateral(evidence: Evidence) -> Finding | None:
     facts = evidence.photos(TRAIN)
-    if facts is None or not facts.num_collateral or not facts.num_boxed:
+    if facts is None or not facts.num_leftover:
         return None
-    share = facts.num_collateral / facts.num_boxed
+    share = facts.num_leftover / facts.num_with_truth
+    others = f" {counted(facts.num_emptied, 'other')} kept no box, and shards leave them out."
     return Finding(
         name="collateral",
         area=Area.DATA,
         severity=_severity(share),
-        what=f"On {share:.0%} of the train photos with boxes a stripped object stays to be seen.",
-        evidence=f"{facts.num_collateral:,} of {counted(facts.num_boxed, 'train photo')} with boxes; of these "
-        f"{facts.num_emptied:,} have no box left.",
+        what=f"On {share:.0%} of the train photos with boxes to train on a stripped object stays to be seen.",
+        evidence=f"{facts.num_leftover:,} of {counted(facts.num_with_truth, 'train photo')}."
+        f"{others if facts.num_emptied else ''}",
         effect="The hard-example miner picks just those objects as background, against the boxes that remain.",
-        fix="Leave those photos out of the shards, or strip less.",
+        fix="Leave those photos out of the shards (oidata shard --leftover drop-image), or strip less.",
         source="TFOD core/losses.py, HardExampleMiner",
     )
 

@@ -71,7 +71,8 @@ def test_photos_add_up(photos: list[dict[str, object]], drawn: list[dict[str, ob
         assert list(row.statuses) == list(STATUSES)
         assert row.num_photos == sum(row.statuses.values()) == sum(photo["split"] == row.split for photo in photos)
         assert row.num_usable >= row.num_boxed == row.num_with_truth + row.num_emptied
-        assert row.num_collateral <= row.num_boxed
+        assert row.num_collateral - row.num_emptied <= row.num_leftover <= row.num_with_truth
+        assert row.num_leftover <= row.num_collateral <= row.num_boxed
         assert sum(row.dropped.values()) == row.num_dropped
 
 
@@ -142,7 +143,7 @@ def test_boxes_by_example() -> None:
     assert row.sources == {**dict.fromkeys(SOURCES, 0), "xclick": 2, "other": 1}
     assert row.flags["is_group_of"] == {"yes": 1, "no": 1, "unknown": 1}
     assert facts.photos[0].dropped == {"duplicate": 1}
-    assert facts.photos[0].num_collateral == 1
+    assert (facts.photos[0].num_collateral, facts.photos[0].num_leftover) == (1, 1)
     assert facts.twins == ()
 
 
