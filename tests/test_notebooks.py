@@ -22,7 +22,8 @@ TIMEOUT_S = 600
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
 def notebook(request: pytest.FixtureRequest) -> nbformat.NotebookNode:
     """Each of the notebooks, as it is on disk."""
-    return nbformat.read(request.param, as_version=nbformat.NO_CONVERT)
+    found: nbformat.NotebookNode = nbformat.read(request.param, as_version=nbformat.NO_CONVERT)
+    return found
 
 
 @pytest.fixture(scope="module")
