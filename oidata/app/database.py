@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Defaults of ours; what the user's environment says goes before. The database's version is checked by FiftyOne anyway,
-# and what `validation` adds is a notice that the version is old.
+# and what `validation` adds is a notice that it is old. In a notebook FiftyOne shows the App in the cell; that,
+# and closing it, fail where the client was at the server before it was up. So there the App is as anywhere else.
 _ENVIRONMENT: Final = {
+    "FIFTYONE_CONTEXT": "NONE",
     "FIFTYONE_DO_NOT_TRACK": "true",
     "FIFTYONE_DATABASE_VALIDATION": "false",
     "FIFTYONE_SHOW_PROGRESS_BARS": "false",
