@@ -18,7 +18,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARK = "#5b6675"
 _LABEL_PT = 8  # labels of marks; the next two are what this comes to
 _LINE_PT = 10
-_CHARACTER = 0.012  # as a share of the axis
+_CHARACTER = 0.0135  # as a share of the axis
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # the page's own font
     "svg.hashsalt": "oidata",  # the same plot is the same text
