@@ -131,12 +131,16 @@ def colours() -> Iterator[str]:
 def drawing(width: float = 6.4, height: float = 3.0) -> Iterator[tuple[Axes, list[str]]]:
     """Axes to draw on; when the block ends, the list holds the drawing's SVG."""
     import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     svg: list[str] = []
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Figure(figsize=(width, height))
+        FigureCanvasSVG(figure)
         yield figure.add_subplot(), svg
+        ConstrainedLayoutEngine().execute(figure)  # as savefig would, which then draws all a second time
         text = io.StringIO()
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     whole = text.getvalue()
