@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 EXTRA_DEPTHS: Final = (512, 256, 256, 128)
 """Channels of the feature maps behind the backbone's two: models/ssd_mobilenet_v2_feature_extractor.py."""
+OWN: Final = ("extra_", "encodings_", "logits_")
+"""What the names of all layers begin with that are not the backbone's."""
 FINE, COARSE = "block_13_expand_relu", "out_relu"
 """Keras' names of the backbone's two: layer_15/expansion_output and layer_19 of TFOD, strides 16 and 32."""
 

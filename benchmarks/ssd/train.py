@@ -26,7 +26,7 @@ from oidata.errors import ConfigError
 from oidata.io.configs import read_config
 from ssd import loss
 from ssd.examples import Batch, Pipeline
-from ssd.network import build
+from ssd.network import OWN, build
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,8 +44,8 @@ WEIGHTS, STATE, LOG = "weights.npz", "state.npz", "log.csv"
 def train(config: PipelineConfig, shards: Path, out: Path, *, checkpoint: Path | None = None, seed: int = SEED) -> Path:
     """Train, or go on, and return the weights; nothing is done where these are there already.
 
-    shards: a directory with train.record-*; checkpoint: weights of another training of the same network to begin with,
-    at whatever size of the input.
+    shards: a directory with train.record-*; checkpoint: weights of another training to begin with, at whatever size of
+    the input. By the config's fine_tune_checkpoint_type these are all weights, or the backbone's ("classification").
     """
     weights = out / WEIGHTS
     if weights.exists():
@@ -54,7 +54,8 @@ def train(config: PipelineConfig, shards: Path, out: Path, *, checkpoint: Path |
     keras.utils.set_random_seed(seed)
     trainer = Trainer.of(config)
     if checkpoint is not None:
-        restore(trainer.model.variables, checkpoint)
+        kind = config.message.train_config.fine_tune_checkpoint_type
+        restore(trainer.model.variables, checkpoint, without=OWN if kind == "classification" else ())
     first = restore(trainer.variables, out / STATE) if (out / STATE).exists() else 0
     batches = trainer.pipeline.batches(sorted(shards.glob("train.record-*")), seed, first)
     with Log(out / LOG, first) as log:
@@ -62,8 +63,8 @@ def train(config: PipelineConfig, shards: Path, out: Path, *, checkpoint: Path |
             rate = rate_at(trainer.rate, step)
             log.add(step, trainer.pipeline.batch_size, rate, trainer.step(next(batches), rate))
             if (step + 1) % SAVE_EVERY == 0:
-                _save(trainer.variables, out / STATE, step + 1)
-    _save(trainer.model.variables, weights, trainer.num_steps)
+                save(trainer.variables, out / STATE, step + 1)
+    save(trainer.model.variables, weights, trainer.num_steps)
     (out / STATE).unlink(missing_ok=True)
     return weights
 
@@ -159,19 +160,24 @@ def _optimizer(asked: Optimizer, clipping: float) -> tuple[keras.optimizers.Opti
             raise ConfigError(fault, "Take adam_optimizer or momentum_optimizer.")
 
 
-def _save(variables: Iterable[Any], path: Path, step: int) -> None:
+def save(variables: Iterable[Any], path: Path, step: int) -> None:
+    """Keep the values of variables, and the number of steps that they had."""
     values: dict[str, Any] = {f"{at:04d} {each.path}": np.asarray(each) for at, each in enumerate(variables)}
     unfinished = path.with_suffix(".part.npz")
     np.savez(unfinished, step=step, **values)
     unfinished.rename(path)
 
 
-def restore(variables: Iterable[Any], path: Path) -> int:
-    """Take over what was saved, and return the number of steps that it had."""
+def restore(variables: Iterable[Any], path: Path, without: tuple[str, ...] = ()) -> int:
+    """Take over what was saved, and return the number of steps that it had.
+
+    without: what the names of variables begin with that are left as they are.
+    """
     with np.load(path) as saved:
-        values = [saved[name] for name in saved.files if name != "step"]
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
+        names = [name for name in saved.files if name != "step"]
+        for variable, name in zip(variables, names, strict=True):
+            if not variable.path.startswith(without):
+                variable.assign(saved[name])
         return int(saved["step"])
 
 

@@ -84,3 +84,19 @@ def test_another_loss_is_refused() -> None:
 
     with pytest.raises(ConfigError, match="another loss"):
         check(read_config("ssd_mobilenet_v2_coco").message.model.ssd.loss, "coco")
+
+
+def test_a_checkpoint_can_be_taken_over_in_part(tmp_path: Path) -> None:
+    """All that was saved, or all but the parts that are named."""
+    import keras
+
+    from ssd.train import restore, save
+
+    def variables(value: float) -> list[Any]:
+        return [keras.Variable(np.full(2, value), name=name) for name in ("block_1", "extra_0_narrow", "logits_0")]
+
+    save(variables(1), tmp_path / "weights.npz", step=7)
+    for without, kept in (((), [1, 1, 1]), (("extra_", "logits_"), [1, 0, 0])):
+        fresh = variables(0)
+        assert restore(fresh, tmp_path / "weights.npz", without) == 7
+        assert [float(np.asarray(each)[0]) for each in fresh] == kept
