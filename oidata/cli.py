@@ -614,7 +614,7 @@ def demo_command(
     console = _console()
     report = demo(dataset, lambda step: None if as_json else show_step(step, console), _progress(quiet=as_json))
     if as_json:
-        typer.echo(json.dumps(asdict(report), indent=2, ensure_ascii=False))
+        _print_json(report)
         return
     typer.echo("Pages with plots and pictures:")
     for path in report.reports:
@@ -675,12 +675,16 @@ def _progress(*, quiet: bool) -> Progress:
 
 def _print(report: Any, summary: Callable[[], Summary], *, as_json: bool) -> None:  # noqa: ANN401 - any frozen report
     if as_json:
-        values = report.to_dict() if hasattr(report, "to_dict") else asdict(report)
-        typer.echo(json.dumps(values, indent=2, ensure_ascii=False))
+        _print_json(report)
         return
     from oidata.report.terminal import show
 
     show(summary(), _console())
+
+
+def _print_json(report: Any) -> None:  # noqa: ANN401 - any frozen report
+    values = report.to_dict() if hasattr(report, "to_dict") else asdict(report)
+    typer.echo(json.dumps(values, indent=2, ensure_ascii=False))
 
 
 def _console() -> Console:
