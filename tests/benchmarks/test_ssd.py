@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from oidata import sample
 from oidata.core.matcher.detector import Detector
 from oidata.core.matcher.targets import Matcher, match
 from oidata.core.prediction.postprocessing import BoxCoder
@@ -100,3 +101,8 @@ def test_a_checkpoint_can_be_taken_over_in_part(tmp_path: Path) -> None:
         fresh = variables(0)
         assert restore(fresh, tmp_path / "weights.npz", without) == 7
         assert [float(np.asarray(each)[0]) for each in fresh] == kept
+
+
+def test_the_sample_has_the_config_of_its_training() -> None:
+    """What lies beside the model is what trained it, to the letter."""
+    assert sample.CONFIG.read_bytes() == CONFIG.read_bytes()
