@@ -12,12 +12,12 @@ from oidata import audit, fetch, shard
 from oidata.core.tables import TRAIN, VALIDATION
 from oidata.dataset import Dataset
 from oidata.io import files
-from oidata.io.configs import CONFIG_NAME, read_config
+from oidata.io.configs import CONFIG_NAME
 from oidata.io.photos import sha256_of
 from oidata.sample.draw import draw, identify, scene_of
 from oidata.strip import strip
 from verdict.statements import statements
-from verdict.variants import ANCHORS, BASE, BASE_CONFIG, BASE_DATA, GROUPS, RATE, UNBOXED
+from verdict.variants import ANCHORS, BASE, BASE_DATA, GROUPS, RATE, UNBOXED, base_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,7 +116,7 @@ class Datasets:
         return frozenset(identify(DRAW_SEED, index) for index in indices)
 
     def _config(self, variant: Variant) -> PipelineConfig:
-        base = read_config(BASE_CONFIG)
+        base = base_config()
         if not variant.takes_suggestion:
             return variant.config(base, self.steps)
         patch = self._audited(BASE, self._config(BASE))["suggested_patch"]

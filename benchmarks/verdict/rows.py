@@ -49,7 +49,8 @@ class Statement:
 class Row:
     """A training that is done and evaluated.
 
-    truth: a hash of the validation photos and boxes that it was evaluated on. num_photos, num_boxes: in its train
+    truth, checkpoint: hashes of the validation photos and boxes that it was evaluated on, and of the weights that it
+    began with. num_photos, num_boxes: in its train
     shards. ap50: by display name, average precision at IoU 0.5 by Open Images V2 on the validation photos of the base;
     ap50_mean is their mean, and ap50_boxed that on those photos on which nothing stands unboxed. lost: by area
     (metric, data, anchors, training), what evaluate says that it costs of mAP. train_s: seconds of training.
@@ -59,6 +60,7 @@ class Row:
     seed: int
     setting: Setting
     truth: str
+    checkpoint: str
     num_photos: int
     num_boxes: int
     ap50: dict[str, float]
@@ -118,11 +120,15 @@ def append_row(path: Path, row: Row) -> None:
 
 
 def of_setting(rows: Iterable[Row], setting: Setting) -> tuple[Row, ...]:
-    """The rows that can stand in one table. Raises RowsError where they were evaluated on different photos or boxes."""
+    """The rows that can stand in one table. Raises RowsError where two began or were evaluated on different ground."""
     chosen = tuple(row for row in rows if row.setting == setting)
-    if len(truths := {row.truth for row in chosen}) > 1:
-        counts = ", ".join(f"{truth}: {sum(row.truth == truth for row in chosen)}" for truth in sorted(truths))
-        raise RowsError(f"Rows of one setting were evaluated on different ground truth ({counts}).")
+    for what, hashes in (
+        ("were evaluated on different ground truth", Counter(row.truth for row in chosen)),
+        ("began with different checkpoints", Counter(row.checkpoint for row in chosen)),
+    ):
+        if len(hashes) > 1:
+            counts = ", ".join(f"{name}: {count}" for name, count in sorted(hashes.items()))
+            raise RowsError(f"Rows of one setting {what} ({counts}).")
     return chosen
 
 

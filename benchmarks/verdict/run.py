@@ -1,7 +1,8 @@
 """Train what is missing of the table, evaluate it, and append its rows. Stopped at any moment, it goes on.
 
-    cd benchmarks && python -m verdict.run --work ../build/verdict
-    cd benchmarks && python -m verdict.run --work ../build/verdict --only base --only constant-rate --limit 1
+    cd benchmarks && python -m verdict.run --work ../build/verdict --checkpoint ../build/ssd/ssd_160/weights.npz
+
+`--only base --only constant-rate` runs these alone, `--limit 1` the first that is missing.
 
 The first seed of every variant comes first, the base before all. A training that has its row is passed over.
 """
@@ -20,12 +21,14 @@ from harness import HERE, ROOT
 from oidata import evaluate, predict
 from oidata.core.tables import VALIDATION
 from oidata.io import files
-from oidata.io.configs import CONFIG_NAME, read_config
+from oidata.io.configs import CONFIG_NAME
 from oidata.io.label_maps import LABEL_MAP_NAME
+from oidata.io.photos import sha256_of
+from ssd.make import HOARDING
 from verdict.datasets import Datasets, NoSuggestionError, directory_name
 from verdict.rows import SEEDS, Row, Setting, append_row, missing, of_setting, read_rows
 from verdict.table import arguments, setting_of
-from verdict.variants import BASE_CONFIG, BASE_DATA, BOXED_DATA, VARIANTS
+from verdict.variants import BASE_DATA, BOXED_DATA, VARIANTS, base_config
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,10 +42,11 @@ AREAS: Final = ("metric", "data", "anchors", "training")
 
 @dataclass(frozen=True)
 class Bench:
-    """Trainings of a setting."""
+    """Trainings of a setting, which begin with the backbone of a checkpoint."""
 
     datasets: Datasets
     setting: Setting
+    checkpoint: Path
 
     def run(self, variant: Variant, seed: int) -> Row:
         """Train a variant, or go on, and evaluate it. Raises NoSuggestionError."""
@@ -51,7 +55,8 @@ class Bench:
         files.make_directory(place)
         config, weights, model = place / CONFIG_NAME, place / "weights.npz", place / "model.tflite"
         files.write_text(config, prepared.config.text)
-        _module("ssd.train", config, "--shards", prepared.shards, "--out", place, "--seed", seed)
+        begin = ("--checkpoint", self.checkpoint)
+        _module("ssd.train", config, "--shards", prepared.shards, "--out", place, *begin, "--seed", seed)
         _module("ssd.export", config, weights, model)
         found, boxed = (self._evaluated(data, prepared, model) for data in (BASE_DATA, BOXED_DATA))
         (train,) = prepared.report.splits
@@ -60,6 +65,7 @@ class Bench:
             seed=seed,
             setting=self.setting,
             truth=self.datasets.truth(),
+            checkpoint=sha256_of(self.checkpoint.read_bytes())[:12],
             num_photos=train.num_examples,
             num_boxes=train.num_boxes,
             ap50={each.display_name: each.average_precision or 0.0 for each in found.v2.classes},
@@ -91,7 +97,9 @@ def _module(name: str, *arguments: object) -> None:
     TensorFlow tells on stdout how it exports; errors come on stderr.
     """
     argv = [sys.executable, "-m", name, *map(str, arguments)]
-    subprocess.run(argv, cwd=HERE, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(
+        argv, cwd=HERE, env=os.environ | HOARDING | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL, check=True
+    )
 
 
 def _seconds(log: Path) -> float:
@@ -123,6 +131,7 @@ def main() -> None:
     parser = arguments(__doc__)
     names = [variant.name for variant in VARIANTS]
     parser.add_argument("--work", type=Path, required=True, help="where photos, datasets and trainings are kept")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="the weights.npz whose backbone all begin with")
     parser.add_argument("--mirror", type=Path, help="where the photos are drawn already, with seed 2")
     parser.add_argument("--only", action="append", choices=names, help="this variant; may be given again")
     parser.add_argument("--seed", type=int, action="append", help=f"this seed; may be given again (default {SEEDS})")
@@ -130,10 +139,11 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2, help="that draw and write shards (%(default)s)")
     asked = parser.parse_args()
     work = asked.work.absolute() / str(asked.photos)
-    setting = setting_of(asked.photos, asked.steps, read_config(BASE_CONFIG))
+    setting = setting_of(asked.photos, asked.steps, base_config())
     datasets = Datasets(work, asked.photos, asked.steps, asked.processes, asked.mirror)
+    bench = Bench(datasets, setting, asked.checkpoint.absolute())
     chosen = [variant for variant in VARIANTS if variant.name in (asked.only or names)]
-    num_done = run_missing(Bench(datasets, setting), asked.rows, chosen, asked.seed or SEEDS, asked.limit)
+    num_done = run_missing(bench, asked.rows, chosen, asked.seed or SEEDS, asked.limit)
     print(f"{num_done} trainings done")
 
 

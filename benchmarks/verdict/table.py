@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from oidata.io.configs import read_config
 from oidata.io.photos import sha256_of
 from verdict.agreement import Agreement, Range, agreement, differs, predicted
 from verdict.rows import ROWS, Row, Setting, missing, of_setting, read_rows
-from verdict.variants import BASE, BASE_CONFIG, VARIANTS, Variant
+from verdict.variants import BASE, VARIANTS, Variant, base_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -166,7 +165,7 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
 def main() -> None:
     """Print the table as the command line says."""
     asked = arguments(__doc__).parse_args()
-    print(table(read_rows(asked.rows), setting_of(asked.photos, asked.steps, read_config(BASE_CONFIG))))
+    print(table(read_rows(asked.rows), setting_of(asked.photos, asked.steps, base_config())))
 
 
 if __name__ == "__main__":

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from oidata.core.config.pipeline import PipelineConfig, with_values
 from oidata.core.sharding.features import DROP, IGNORE
+from oidata.io.configs import read_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from oidata.core.config.pipeline import Value
 
-BASE_CONFIG: Final = Path(__file__).parents[1] / "ssd" / "ssd_160.config"
+_CONFIG: Final = Path(__file__).parents[1] / "ssd" / "ssd_160.config"
 
 GROUPS: Final = ("group_boxes", "collateral")
 ANCHORS: Final = ("unmatched_boxes", "size_holes", "low_min_scale", "starved_boxes", "better_anchors")
@@ -24,8 +25,17 @@ UNBOXED: Final = ("present_unboxed", "unverified_pairs")
 OPENED_MIN_SCALE: Final = 0.05
 """What a user of a 300 × 300 SSD set for the sake of small objects, where the reference has 0.2."""
 
+_CHECKPOINT: Final[Mapping[str, str]] = {
+    "train_config.fine_tune_checkpoint": "ssd_160/weights.npz",
+    "train_config.fine_tune_checkpoint_type": "classification",
+}
 _ANCHORS = "model.ssd.anchor_generator."
 _RATE = "train_config.optimizer.adam_optimizer.learning_rate.cosine_decay_learning_rate."
+
+
+def base_config() -> PipelineConfig:
+    """That of the small SSD at 160 × 160, but with the backbone of a checkpoint to begin with, as people train."""
+    return with_values(read_config(_CONFIG), _CHECKPOINT, "base.config")
 
 
 @dataclass(frozen=True)

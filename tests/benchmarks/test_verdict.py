@@ -10,16 +10,15 @@ from hypothesis import strategies as st
 
 from oidata.core.config.pipeline import differences
 from oidata.core.config.schedule import schedule
-from oidata.io.configs import read_config
 from oidata.report.shard_report import ShardReport
 from verdict.agreement import Agreement, Direction, Range, agreement, predicted
 from verdict.rows import Row, RowsError, Setting, Statement, append_row, missing, of_setting, read_rows
 from verdict.statements import statements
 from verdict.table import table
-from verdict.variants import ANCHORS, BASE, BASE_CONFIG, GROUPS, RATE, UNBOXED, VARIANTS, Variant
+from verdict.variants import ANCHORS, BASE, GROUPS, RATE, UNBOXED, VARIANTS, Variant, base_config
 
 REAL, TOY = Setting(5000, 1000, "c"), Setting(200, 4, "c")
-CONFIG = read_config(BASE_CONFIG)
+CONFIG = base_config()
 NAMES = (*GROUPS, *ANCHORS, *RATE, *UNBOXED)
 PATCH = "anchor_generator { ssd_anchor_generator { num_layers: 6 min_scale: 0.1 max_scale: 0.7 aspect_ratios: 1.0 } }"
 
@@ -30,6 +29,7 @@ def row(variant: str = "base", seed: int = 1, ap50: float = 0.4, **said: tuple[s
         seed=seed,
         setting=REAL,
         truth="t",
+        checkpoint="w",
         num_photos=2800,
         num_boxes=8000,
         ap50={"Lemon": ap50 + 0.1, "Cheese": ap50 - 0.1},
@@ -84,12 +84,14 @@ def test_the_first_seed_of_all_is_trained_first() -> None:
     assert missing([row("base"), row("b", seed=2)], ["base", "b"]) == [("b", 1), ("base", 2)]
 
 
-def test_rows_of_other_ground_truth_are_not_compared() -> None:
+def test_rows_of_other_ground_truth_or_beginning_are_not_compared() -> None:
     """Within a setting; another setting may have another."""
     other = replace(row("min-scale"), truth="other")
     assert of_setting([row(), replace(other, setting=TOY)], REAL) == (row(),)
     with pytest.raises(RowsError, match="different ground truth"):
         of_setting([row(), other], REAL)
+    with pytest.raises(RowsError, match="different checkpoints"):
+        of_setting([row(), replace(row("min-scale"), checkpoint="other")], REAL)
 
 
 def test_a_toy_stands_in_no_real_table() -> None:
@@ -238,7 +240,7 @@ def test_what_has_a_row_is_not_run_again(tmp_path: Path) -> None:
                 raise NoSuggestionError
             return row(variant.name, seed)
 
-    bench, path = Quick(Datasets(tmp_path, 5000, 1000), REAL), tmp_path / "rows.jsonl"
+    bench, path = Quick(Datasets(tmp_path, 5000, 1000), REAL, tmp_path), tmp_path / "rows.jsonl"
     chosen = [BASE, named("suggested-anchors"), named("min-scale")]
     assert run_missing(bench, path, chosen, (1, 2), 3) == 3
     assert [(each.variant, each.seed) for each in read_rows(path)] == [("base", 1), ("min-scale", 1), ("base", 2)]
