@@ -615,20 +615,6 @@ def oidata_shard(directory: str, work: str, workers: str) -> int:
         return int(dataset.images()["size_bytes"].sum())
 
 
-def made_model(work: str) -> Path:
-    """Make a model of the size of SSD 300×300 whose outputs are random and cost nothing, unless it is there."""
-    import numpy as np
-
-    from tests.io import exported
-
-    path = Path(work) / "made.tflite"
-    if not path.exists():
-        logits = np.random.default_rng(0).normal(-4, 2, (len(_ssd_anchors().boxes()), 24)).astype(np.float32)
-        with _scratch(work) as scratch:
-            path.write_bytes(exported.lite_raw(scratch, INPUT_PX, logits))
-    return path
-
-
 def predict_rates(directory: str, model: str, work: str, rounds: str) -> str:
     """Run a model on photos in turn in each of the ways below; the result is a Markdown table of their rates.
 
@@ -707,14 +693,16 @@ def _predicting(paths: Sequence[Path], model: str, work: str) -> Callable[[Seque
     from oidata.core.config.pipeline import with_values
     from oidata.core.prediction.sieve import Sieve
     from oidata.io.checkpoints import Checkpoints
-    from oidata.io.configs import read_config
+    from oidata.io.configs import CONFIG_NAME, read_config
     from oidata.io.models import open_model
     from oidata.predict import BATCH, SCORE_THRESHOLD, _detect, _Model
     from oidata.report.progress import Silence
 
-    config = with_values(read_config("oid_v4"), {"model.ssd.num_classes": 23}, "23 classes")
+    own = Path(model).with_name(CONFIG_NAME)
+    real = {"model.ssd.num_classes": 23}  # of the model that the repository's checks have beside them
+    config = read_config(own) if own.exists() else with_values(read_config("oid_v4"), real, "23 classes")
     detector = open_model(model, config, score_threshold=SCORE_THRESHOLD)
-    names = {number: f"/m/{number}" for number in range(1, 24)}
+    names = {number: f"/m/{number}" for number in range(1, config.message.model.ssd.num_classes + 1)}
     sieve = Sieve(names, tuple(names.values()), SCORE_THRESHOLD)
     opened = _Model(detector, config, sieve, "given", None)  # type: ignore[arg-type]
 
@@ -882,7 +870,6 @@ JOBS: dict[str, Callable[..., object]] = {
         tensorflow_script,
         copied_photos,
         oidata_shard,
-        made_model,
         predict_rates,
         tiny_dataset,
         fiftyone_coco_import,
