@@ -13,6 +13,7 @@ OidataError
 ├── RecordError         a TFRecord file that is damaged, cut short, or not what it should hold
 ├── ClusterError        a scheduler that cannot be reached, or workers that die over a task
 ├── DatabaseError       FiftyOne's database cannot be had: no mongod, or another process holds it
+├── AppError            FiftyOne's App does not come up
 ├── DatasetError        a directory that is no dataset, or one made for another request
 └── StorageError        no space, no permission: the file system refused
 """
@@ -113,6 +114,10 @@ class ClusterError(OidataError):
 
 class DatabaseError(OidataError):
     """FiftyOne's database cannot be had: no mongod is there, or another process holds it."""
+
+
+class AppError(OidataError):
+    """FiftyOne's App does not come up."""
 
 
 class DatasetError(OidataError):

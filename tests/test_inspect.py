@@ -14,13 +14,14 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from oidata.app.server import Place
+from oidata.app.samples import Store
+from oidata.app.server import Place, launch
 from oidata.core.evaluation.failures import FAILURES, Kind
 from oidata.core.release.selection import Quota
 from oidata.core.statistics import ground_truth
 from oidata.core.viewing.corrections import CORRECTIONS
 from oidata.dataset import Dataset
-from oidata.errors import DatabaseError, DatasetError, UsageError
+from oidata.errors import AppError, DatabaseError, DatasetError, UsageError
 from oidata.fetch import Request as FetchRequest
 from oidata.fetch import fetch
 from oidata.inspect import Request, inspect, pull
@@ -30,6 +31,7 @@ from oidata.shard import Request as ShardRequest
 from oidata.shard import shard
 from oidata.strip import strip, unstrip
 from tests.judged import judged_run
+from tests.mongo import free_port
 
 BOXES = "ground_truth.detections"
 DETECTIONS = "detections.detections"
@@ -564,6 +566,17 @@ def test_a_port_in_use_is_told_at_once(dataset: Dataset) -> None:
     assert run.returncode == 2
     assert run.stderr.startswith(f"Error: Port {port} cannot be had")
     assert not (dataset.path / "inspect").exists()
+
+
+def test_a_server_that_does_not_come_up_is_told(shown: Any, fiftyone: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FiftyOne's own error after a minute of waiting becomes one of ours, with the address."""
+
+    def never(*_: object, **options: object) -> None:
+        raise fiftyone.core.service.ServiceListenTimeout("ServerService", options["port"])
+
+    monkeypatch.setattr(fiftyone, "launch_app", never)
+    with pytest.raises(AppError, match=r"127\.0\.0\.1:\d+ after a minute"):
+        launch(Store(fiftyone, shown), Place(free_port()), None)
 
 
 def test_loopback_is_the_default() -> None:

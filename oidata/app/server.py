@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from oidata.app.layout import WORKSPACE
-from oidata.errors import UsageError
+from oidata.errors import AppError, UsageError
 
 if TYPE_CHECKING:
     from oidata.app.samples import Store
@@ -61,16 +61,23 @@ class App:
 
 
 def launch(store: Store, place: Place, view: str | None) -> App:
-    """Open the App on a saved view, or else on all photos. Raises UsageError where the port is taken."""
+    """Open the App on a saved view, or else on all photos.
+
+    Raises UsageError where the port is taken, and AppError where FiftyOne's server does not come up.
+    """
     place.check_free()
     dataset = store.dataset
     shown = dataset if view is None else dataset.load_saved_view(view)
-    session = store.fo.launch_app(
-        shown,
-        spaces=dataset.load_workspace(WORKSPACE),
-        address=place.address,
-        port=place.port,
-        remote=place.is_remote,
-    )
+    try:
+        session = store.fo.launch_app(
+            shown,
+            spaces=dataset.load_workspace(WORKSPACE),
+            address=place.address,
+            port=place.port,
+            remote=place.is_remote,
+        )
+    except store.fo.core.service.ServiceListenTimeout as error:
+        message = f"FiftyOne's server does not listen on {place.address}:{place.port} after a minute."
+        raise AppError(message, "On a busy machine try again; --no-launch puts the views in without it.") from error
     host = socket.gethostname() if place.is_remote else LOOPBACK
     return App(f"http://{host}:{place.port}/datasets/{dataset.slug}", session)

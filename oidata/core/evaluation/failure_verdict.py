@@ -20,10 +20,13 @@ _NUM_STEPS = 3
 _LITTLE = 0.01
 """A gain of less than a point of mAP is no step to take."""
 
-_OTHER_ANCHORS = ("sizes that no anchor fits", "change the anchors (oidata audit suggests some)")
+_OTHER_ANCHORS = ("sizes that no anchor fits", "change the anchors (see what oidata audit suggests)")
 _MIXED_UP = ("classes that are mixed up", "look at them, and fetch more photos that show both")
 _FIXES = {
-    Cause.STARVED: ("boxes that share their best anchor", "more anchors of their size (oidata audit suggests some)"),
+    Cause.STARVED: (
+        "boxes that share their best anchor",
+        "more anchors of their size (see what oidata audit suggests)",
+    ),
     Cause.SIZE_HOLE: _OTHER_ANCHORS,
     Cause.FORCED_ONLY: _OTHER_ANCHORS,
     Cause.TRUNCATED: ("truncated objects", "strip them (oidata strip), or fetch more of them"),
