@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from oidata.core.auditing.anchor_facts import SeenTruth, size_sweep
@@ -15,15 +16,22 @@ if TYPE_CHECKING:
 
     from oidata.core.config.pipeline import PipelineConfig
     from oidata.core.matcher.coverage import Hole
+    from oidata.core.matcher.detector import Placement
     from oidata.core.matcher.targets import Targets
 
 
 @dataclass(frozen=True, eq=False)
 class AnchorNumbers:
-    """AUDIT_BOXES of some ground truth, and the ranges of sizes of square boxes that anchors mostly miss."""
+    """AUDIT_BOXES of some ground truth by the anchors of a detector. placement: of its photos, each box's."""
 
     boxes: pd.DataFrame
-    holes: tuple[Hole, ...]
+    detector: Detector
+    placement: Placement
+
+    @cached_property
+    def holes(self) -> tuple[Hole, ...]:
+        """The ranges of sizes of square boxes that the anchors mostly miss."""
+        return tuple(hole for hole in holes(size_sweep(self.detector, self.placement)) if hole.ratio == 1)
 
 
 def anchor_numbers(config: PipelineConfig, truth: pd.DataFrame, known: pd.DataFrame | None = None) -> AnchorNumbers:
@@ -34,9 +42,8 @@ def anchor_numbers(config: PipelineConfig, truth: pd.DataFrame, known: pd.DataFr
     """
     detector = Detector.of(config)
     seen = SeenTruth.of(truth, detector.resizer)
-    squares = [hole for hole in holes(size_sweep(detector, seen.placement)) if hole.ratio == 1]
     boxes = box_numbers(seen, seen.targets(detector)) if known is None else known
-    return AnchorNumbers(boxes, tuple(squares))
+    return AnchorNumbers(boxes, detector, seen.placement)
 
 
 def box_numbers(seen: SeenTruth, targets: Targets) -> pd.DataFrame:

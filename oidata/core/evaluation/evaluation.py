@@ -175,9 +175,14 @@ def evaluation(  # noqa: PLR0913 - two sets, what is known of them, and how to e
     missed = missed_causes(scored, v2.judgement, found, facts)
     false = false_causes(scored, v2.judgement, found)
     causes = _cause_facts(scored, standing, missed, false)
+    coco = coco_ap(scored, groups_are_crowds=True, engine=engine)
+    if scored.truth.is_group.any():
+        coco_plain = coco_ap(scored, groups_are_crowds=False, engine=engine)
+    else:
+        coco_plain = replace(coco, groups_are_crowds=False)
     return Evaluation(
-        coco=coco_ap(scored, groups_are_crowds=True, engine=engine),
-        coco_plain=coco_ap(scored, groups_are_crowds=False, engine=engine),
+        coco=coco,
+        coco_plain=coco_plain,
         v2=v2,
         challenge=open_images_ap(expanded, CHALLENGE),
         points=points,

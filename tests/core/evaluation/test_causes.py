@@ -7,16 +7,13 @@ from typing import Any, TypeAlias
 import pandas as pd
 import pytest
 
-from oidata.core.auditing.anchor_facts import SeenTruth
-from oidata.core.auditing.anchor_numbers import AnchorNumbers, anchor_numbers, box_numbers
+from oidata.core.auditing.anchor_numbers import anchor_numbers
 from oidata.core.auditing.findings import Area
 from oidata.core.config.pipeline import PipelineConfig
 from oidata.core.evaluation.evaluation import Evaluation, evaluation
 from oidata.core.evaluation.evaluation_set import evaluation_set
 from oidata.core.evaluation.failures import FAILURES, Cause
 from oidata.core.evaluation.truth_facts import TruthFacts
-from oidata.core.matcher.coverage import Hole
-from oidata.core.matcher.detector import Detector
 from oidata.core.statistics import ground_truth
 from oidata.core.tables import Tables, check
 from oidata.io.configs import read_config
@@ -35,12 +32,9 @@ LARGE: Row = {"xmin": 0.1, "ymin": 0.1, "xmax": 0.5, "ymax": 0.5}
 
 
 @cache
-def anchors(min_scale: float) -> tuple[Detector, tuple[Hole, ...]]:
-    """The detector of the reference config, and the sizes that its anchors miss, which take a while to find."""
+def config(min_scale: float) -> PipelineConfig:
     text = read_config("ssd_mobilenet_v2_coco").text.replace("min_scale: 0.2", f"min_scale: {min_scale}")
-    config = PipelineConfig.parse(text, "edited")
-    truth = ground_truth(images({"width_px": SIZE_PX, "height_px": SIZE_PX}), boxes({}))
-    return Detector.of(config), anchor_numbers(config, truth).holes
+    return PipelineConfig.parse(text, "edited")
 
 
 def evaluated(
@@ -55,9 +49,7 @@ def evaluated(
     """
     photos, table = images(*[{"width_px": SIZE_PX, "height_px": SIZE_PX}] * 4), boxes(*truth)
     scene = evaluation_set(Tables(photos, table, labels(*verdicts)), detections(*found), CELLS)
-    detector, missed = anchors(min_scale)
-    seen = SeenTruth.of(ground_truth(photos, table), detector.resizer)
-    numbers = AnchorNumbers(box_numbers(seen, seen.targets(detector)), missed)
+    numbers = anchor_numbers(config(min_scale), ground_truth(photos, table))
     return evaluation(scene, scene, table, TruthFacts.of(scene.truth, table, numbers, NMS_IOU), 0.3)
 
 

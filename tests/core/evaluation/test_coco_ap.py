@@ -170,6 +170,14 @@ def test_a_group_is_a_crowd_or_a_box() -> None:
     assert ap(scored(truth, found), groups_are_crowds=False) == pytest.approx(51 / 101 / 3)
 
 
+def test_without_groups_it_is_the_same() -> None:
+    """Whether they were crowds, had there been any."""
+    scene = scored([{}, STRIPPED, {"photo": 1, "xmin": 0.5}], [{}, {"photo": 1, "score": 0.3}])
+    assert replace(coco_ap(scene, groups_are_crowds=True), groups_are_crowds=False) == coco_ap(
+        scene, groups_are_crowds=False
+    )
+
+
 def test_a_stripped_box_is_ignored() -> None:
     """Missing a stripped box is no miss, finding it is no false positive, and counted it is a box like any."""
     assert ap(scored([{}, STRIPPED], [{}])) == pytest.approx(1)
