@@ -2,7 +2,7 @@
 
 import json
 from contextlib import redirect_stdout
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
