@@ -1,6 +1,6 @@
 """Divide photos into shards, against the id or the index modulo the number of shards."""
 
-from harness import Command, Quantity, measure, options, script, table
+from harness import Quantity, job, measure, options, table
 
 SECONDS = Quantity("divide s", lambda run: float(run.output.split()[0]), ".2f")
 SIZES = ((5_000, 2, 10), (10_000, 600, 100), (100_000, 600, 1_000), (1_740_000, 600, 1_000))
@@ -13,14 +13,9 @@ def main() -> None:
     asked = parser.parse_args()
     for number, classes, shards in SIZES:
         if number <= asked.largest:
-            commands = [job(how, how, number, classes, shards) for how in ("index", "hash", "oidata")]
+            commands = [job(how, "divide_photos", how, number, classes, shards) for how in ("index", "hash", "oidata")]
             title = f"{number:,} photos of {classes} classes in {shards:,} shards"
             print(table(title, measure(commands, asked.runs), SECONDS), flush=True)
-
-
-def job(name: str, *arguments: object) -> Command:
-    """Return a command that divides drawn photos."""
-    return Command(name, script("adapters.py", "divide_photos", *arguments))
 
 
 if __name__ == "__main__":

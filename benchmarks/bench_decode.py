@@ -2,7 +2,7 @@
 
 import os
 
-from harness import Command, Quantity, execute, measure, options, script, table
+from harness import Quantity, execute, job, measure, options, parsed, table
 
 SECONDS = Quantity("decode s", lambda run: float(run.output), ".2f")
 SEARCH = Quantity("search s", lambda run: float(run.output), ".2f")
@@ -18,8 +18,7 @@ def main() -> None:
     parser.add_argument("--directory", help="photos to decode instead of drawn ones")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, len(os.sched_getaffinity(0))])
     parser.add_argument("--hashes", type=int, nargs="+", default=[50_000, 200_000])
-    asked = parser.parse_args()
-    asked.work.mkdir(parents=True, exist_ok=True)
+    asked = parsed(parser)
     directory = asked.directory or execute(job("draw", "draw_photos", asked.work, asked.photos)).output
     for workers in asked.workers:
         commands = [job("bare Pillow", "pillow_decode", directory, workers)]
@@ -29,11 +28,6 @@ def main() -> None:
     print(f"In one process: {execute(job('stages', 'oidata_decode_stages', directory)).output}\n", flush=True)
     search = [job(f"{number:,} hashes", "oidata_near_pairs", number) for number in asked.hashes]
     print(table("Near pairs of random 64-bit hashes", measure(search, asked.runs), SEARCH, result=None), flush=True)
-
-
-def job(name: str, *arguments: object) -> Command:
-    """Return a command that runs one of the jobs of adapters.py."""
-    return Command(name, script("adapters.py", *arguments))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import shlex
 import sys
 
-from harness import Command, measure, options, table
+from harness import Command, measure, options, parsed, table
 
 VERBS = (
     "fetch Lemon Cheese --source sample:",
@@ -18,8 +18,7 @@ VERBS = (
 
 def main() -> None:
     """Print one table. Both begin with an empty directory."""
-    asked = options(__doc__, runs=3).parse_args()
-    asked.work.mkdir(parents=True, exist_ok=True)
+    asked = parsed(options(__doc__, runs=3))
     program = f"{shlex.quote(sys.executable)} -m oidata"
     apart, together = (shlex.quote(str(asked.work / f"demo-{name}")) for name in ("apart", "together"))
     one_by_one = " && ".join(f"{program} {verb} -d {apart} > /dev/null" for verb in VERBS)

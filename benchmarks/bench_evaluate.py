@@ -1,6 +1,6 @@
 """Evaluate detections, by the rules of Open Images with all causes and by COCO's, against pycocotools."""
 
-from harness import Command, Quantity, measure, options, script, table
+from harness import Quantity, job, measure, options, table
 
 SECONDS = Quantity("score s", lambda run: float(run.output.split()[0]), ".2f")
 
@@ -18,10 +18,7 @@ def main() -> None:
         "oidata, COCO": ("oidata_coco_ap", "pycocotools"),
         "oidata, COCO with extra fast": ("oidata_coco_ap", "faster-coco-eval"),
     }
-    commands = [
-        Command(name, script("adapters.py", job, asked.photos, asked.detections, *more))
-        for name, (job, *more) in jobs.items()
-    ]
+    commands = [job(name, function, asked.photos, asked.detections, *more) for name, (function, *more) in jobs.items()]
     title = f"{asked.photos:,} photos with {asked.detections} detections of two classes on each"
     print(table(title, measure(commands, asked.runs), SECONDS), flush=True)
 

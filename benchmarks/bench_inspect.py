@@ -1,6 +1,6 @@
 """Make the dataset that the App shows, against FiftyOne's own import of the same from COCO's format."""
 
-from harness import Command, Quantity, execute, measure, options, script, table
+from harness import Quantity, execute, job, measure, options, parsed, table
 
 SECONDS = Quantity("s per 1,000 photos", lambda run: float(run.output.split()[0]), ".2f")
 
@@ -9,8 +9,7 @@ def main() -> None:
     """Print one table; its last column begins with the seconds, without the start of FiftyOne and of its database."""
     parser = options(__doc__, runs=3)
     parser.add_argument("--photos", type=int, default=2_000)
-    asked = parser.parse_args()
-    asked.work.mkdir(parents=True, exist_ok=True)
+    asked = parsed(parser)
     dataset = execute(job("dataset", "tiny_dataset", asked.work, asked.photos)).output
     commands = [
         job("FiftyOne's COCO import", "fiftyone_coco_import", dataset),
@@ -18,11 +17,6 @@ def main() -> None:
     ]
     title = f"{asked.photos:,} photos with five boxes in each, into FiftyOne"
     print(table(title, measure(commands, asked.runs), SECONDS), flush=True)
-
-
-def job(name: str, *arguments: object) -> Command:
-    """Return a command that runs one of the jobs of adapters.py."""
-    return Command(name, script("adapters.py", *arguments))
 
 
 if __name__ == "__main__":

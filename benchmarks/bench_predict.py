@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness import ROOT, Command, execute, options, script
+from harness import ROOT, execute, job, options, parsed, script
 
 SHARED = ROOT.parent / "shared"
 
@@ -16,13 +16,12 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=SHARED / "models/ssd_mobilenetv2_oidv4_fp16.tflite")
     parser.add_argument("--directory", type=Path, default=SHARED / "openimages-mirror", help="photos, at any depth")
     parser.add_argument("--photos", type=int, default=100, help="photos to draw where there are none (%(default)s)")
-    asked = parser.parse_args()
-    asked.work.mkdir(parents=True, exist_ok=True)
+    asked = parsed(parser)
     model, directory = asked.model, asked.directory
     if not model.is_file():
         model = ROOT / "oidata/sample/ssd/ssd.tflite"
     if not directory.is_dir():
-        directory = execute(Command("draw", script("adapters.py", "draw_photos", asked.work, asked.photos))).output
+        directory = execute(job("draw", "draw_photos", asked.work, asked.photos)).output
     argv = script("adapters.py", "predict_rates", directory, model, asked.work, asked.runs)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     sys.exit(subprocess.run(argv, env=environment, check=False).returncode)

@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from pathlib import Path
 
-from harness import Command, execute, measure, options, script, table
+from harness import Command, execute, job, measure, options, script, table
 
 LEMON, CHEESE = MIDS = ("/m/09k_b", "/m/01nkt")
 
@@ -55,11 +55,6 @@ def grep(path: Path) -> Command:
     """Count the lines of two classes."""
     # Not "grep … > /dev/null": there, GNU grep stops at the first match.
     return Command("grep -cF", ("grep", "-cF", "-e", f",{LEMON},", "-e", f",{CHEESE},", str(path)))
-
-
-def job(name: str, function: str, *arguments: object) -> Command:
-    """Name a job of adapters.py."""
-    return Command(name, script("adapters.py", function, *arguments))
 
 
 def _size(path: Path) -> str:

@@ -1,14 +1,13 @@
 """Write a dataset's photos into shards, against a bare loop of TensorFlow's writer and a script in TFOD's manner."""
 
-from harness import Command, execute, measure, options, script, table
+from harness import execute, job, measure, options, parsed, table
 
 
 def main() -> None:
     """Print one table: all commands read the same photos and count their bytes; imports and processes' start count."""
     parser = options(__doc__, runs=5)
     parser.add_argument("--photos", type=int, default=2_000)
-    asked = parser.parse_args()
-    asked.work.mkdir(parents=True, exist_ok=True)
+    asked = parsed(parser)
     drawn = execute(job("draw", "draw_photos", asked.work, asked.photos)).output
     dataset = execute(job("dataset", "photos_as_dataset", drawn)).output
     commands = [
@@ -19,11 +18,6 @@ def main() -> None:
         job("copy into one file", "copied_photos", dataset, asked.work),
     ]
     print(table(f"{asked.photos:,} photos into shards", measure(commands, asked.runs)), flush=True)
-
-
-def job(name: str, *arguments: object) -> Command:
-    """Return a command that runs one of the jobs of adapters.py."""
-    return Command(name, script("adapters.py", *arguments))
 
 
 if __name__ == "__main__":

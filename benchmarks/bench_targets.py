@@ -1,6 +1,6 @@
 """Match the anchors of SSD 300×300 to boxes as training does, against the whole matrix of IoU of each photo."""
 
-from harness import Command, Measured, measure, options, script, table
+from harness import Command, Measured, job, measure, options, table
 
 BOXES_PER_PHOTO = 5
 
@@ -15,8 +15,8 @@ def main() -> None:
     parser.add_argument("--boxes", type=int, default=200_000, help="boxes of the first table (%(default)s)")
     parser.add_argument("--many", type=int, default=1_000_000, help="boxes of the second table (%(default)s)")
     asked = parser.parse_args()
-    both = [job("dense matrix and matcher", "dense_targets", asked.boxes), *fast(asked.boxes)]
-    compared = measure([*both, job("dense matrix alone", "dense_ious", asked.boxes)], asked.runs)
+    both = [job("dense matrix and matcher", "dense_targets", asked.boxes, BOXES_PER_PHOTO), *fast(asked.boxes)]
+    compared = measure([*both, job("dense matrix alone", "dense_ious", asked.boxes, BOXES_PER_PHOTO)], asked.runs)
     check_same(compared)
     print(table(_title(asked.boxes), compared), flush=True)
     print(table(_title(asked.many), measure(fast(asked.many), asked.runs)), flush=True)
@@ -24,12 +24,10 @@ def main() -> None:
 
 def fast(number: int) -> list[Command]:
     """Return the matching under test, and what no matching can be faster than."""
-    return [job("oidata", "oidata_targets", number), job("copy the boxes and the targets", "copied_targets", number)]
-
-
-def job(name: str, function: str, number: int) -> Command:
-    """Name a job of adapters.py."""
-    return Command(name, script("adapters.py", function, number, BOXES_PER_PHOTO))
+    return [
+        job("oidata", "oidata_targets", number, BOXES_PER_PHOTO),
+        job("copy the boxes and the targets", "copied_targets", number, BOXES_PER_PHOTO),
+    ]
 
 
 def check_same(measured: Measured) -> None:

@@ -103,6 +103,11 @@ def script(name: str, *arguments: object) -> tuple[str, ...]:
     return (sys.executable, str(HERE / name), *map(str, arguments))
 
 
+def job(name: str, *arguments: object) -> Command:
+    """Return a command that runs one of the jobs of adapters.py."""
+    return Command(name, script("adapters.py", *arguments))
+
+
 def execute(command: Command) -> Run:
     """Run a command in a fresh process and return what it took."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -162,6 +167,13 @@ def options(description: str | None, *, runs: int) -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, default=runs, help="rounds to take the median of (%(default)s)")
     parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="where inputs are kept (%(default)s)")
     return parser
+
+
+def parsed(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Return the options that were given; the directory for inputs is there."""
+    asked = parser.parse_args()
+    asked.work.mkdir(parents=True, exist_ok=True)
+    return asked
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from oidata.core.config.pipeline import nearest
 from oidata.core.statistics import Cells, ground_truth, usable
 from oidata.core.tables import AUDIT_BOXES, TRAIN, VALIDATION, Tables
 from oidata.errors import DatasetError
-from oidata.io.configs import CONFIG_NAME, REFERENCE_NAMES, label_maps, read_config, references, unread_paths
+from oidata.io.configs import REFERENCE_NAMES, label_maps, read_config, references, unread_paths
 from oidata.io.decode import decode_photos, fingerprints
 from oidata.io.photos import sha256_of
 from oidata.report.audit_galleries import galleries
@@ -34,7 +34,7 @@ from oidata.report.audit_page import page
 from oidata.report.audit_summary import summary
 from oidata.report.page import render
 from oidata.report.progress import Progress, Silence, photo_by_photo
-from oidata.run_config import ORIGINS, config_of
+from oidata.run_config import ORIGINS, config_of, hash_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from oidata.core.auditing.anchor_audit import AnchorAudit
     from oidata.core.auditing.findings import Finding, Verdict
     from oidata.core.auditing.looks import LookFacts
-    from oidata.core.config.pipeline import PipelineConfig
     from oidata.dataset import Dataset
     from oidata.report.summary import Summary
 
@@ -158,6 +157,9 @@ def audit(dataset: Dataset, request: Request | None = None, progress: Progress |
     cells = Cells(dataset.info.classes, dataset.splits(request.splits))
     config, origin = config_of(dataset, None, request.config)
     against = None if request.against is None else read_config(request.against)
+    made_from = {**dataset.hashes(), **hash_of(config)}
+    if against is not None:
+        made_from[f"against {against.name}"] = sha256_of(against.text.encode())
     images, boxes, labels = dataset.images(), dataset.boxes(), dataset.labels()
     truth = _truth(dataset, images, boxes, cells)
     anchored = anchor_audit(config, (images, truth), cells, feature_maps=request.feature_maps, against=against)
@@ -188,7 +190,7 @@ def audit(dataset: Dataset, request: Request | None = None, progress: Progress |
     report = AuditReport(
         str(dataset.path),
         origin,
-        _made_from(dataset, config, against),
+        made_from,
         evidence,
         found,
         verdict(found, evidence.unjudged, has_train=TRAIN in cells.splits),
@@ -208,16 +210,6 @@ class _Looked:
     facts: LookFacts | None
     duplicates: pd.DataFrame
     not_done: tuple[str, ...]
-
-
-def _made_from(dataset: Dataset, config: PipelineConfig, against: PipelineConfig | None) -> dict[str, str]:
-    hashes = dataset.hashes()
-    if config.name in REFERENCE_NAMES:
-        hashes.pop(CONFIG_NAME, None)
-        hashes[config.name] = sha256_of(config.text.encode())
-    if against is not None:
-        hashes[f"against {against.name}"] = sha256_of(against.text.encode())
-    return hashes
 
 
 def _truth(dataset: Dataset, images: pd.DataFrame, boxes: pd.DataFrame, cells: Cells) -> pd.DataFrame:

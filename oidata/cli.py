@@ -524,6 +524,7 @@ def evaluate_command(
 
 @app.command("inspect")
 def inspect_command(
+    context: typer.Context,
     dataset: DirectoryOption = Path("data"),
     run: Annotated[
         str | None, typer.Option(metavar="NAME", help="The run to show.  [default: the newest, if there is one]")
@@ -576,6 +577,9 @@ def inspect_command(
         raise UsageError("--yes answers what --pull asks.", "Leave it out, or add --pull.")
     opened = Dataset.open(dataset)
     if pull:
+        if unused := _typed(context, ("run", "view", "port", "remote", "no_launch")):
+            names = ", ".join(f"--{each.replace('_', '-')}" for each in unused)
+            raise UsageError(f"--pull opens nothing, so it has no use for {names}.", "Leave out one or the other.")
         pulled = pull_tags(opened, lambda found: yes or _agrees(found, as_json=as_json), name)
         if pulled.is_written or not pulled.changes or as_json:
             _print(pulled, pulled.summary, as_json=as_json)
@@ -596,6 +600,7 @@ def inspect_command(
 
 @app.command("demo")
 def demo_command(
+    context: typer.Context,
     dataset: Annotated[
         Path, typer.Option("-d", "--dataset", metavar="DIR", readable=False, help="Where the sample becomes a dataset.")
     ] = Path("oidata-demo"),
@@ -620,7 +625,7 @@ def demo_command(
     for path in report.reports:
         typer.echo(f"  {path}")
     if open_:
-        inspect_command(dataset)
+        inspect_command(context, dataset)
     else:
         typer.echo(f"The failures in the FiftyOne App:\n  oidata inspect -d {dataset}")
 
@@ -634,9 +639,13 @@ def _agrees(report: PullReport, *, as_json: bool) -> bool:
 
 def _given(context: typer.Context, names: Iterable[str]) -> list[str]:
     """Those of the switches that were typed, as they were typed."""
+    return [f"--{name}" if context.params[name] else f"--no-{name}" for name in _typed(context, names)]
+
+
+def _typed(context: typer.Context, names: Iterable[str]) -> list[str]:
+    """Those of the parameters that were typed."""
     sources = {name: context.get_parameter_source(name) for name in names}
-    typed = [name for name, source in sources.items() if source and source.name == "COMMANDLINE"]
-    return [f"--{name}" if context.params[name] else f"--no-{name}" for name in typed]
+    return [name for name, source in sources.items() if source and source.name == "COMMANDLINE"]
 
 
 def _num_shards(text: str) -> int | dict[str, int]:

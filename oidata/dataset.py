@@ -104,9 +104,7 @@ class Dataset:
             message = f"{path} is no dataset: it has no {INFO_NAME}."
             raise DatasetError(message, "Name one with -d DIR, or make one with: oidata fetch CLASS…") from None
         except OSError as error:
-            raise StorageError(
-                f"Cannot read {path / INFO_NAME}: {error.strerror}.", "Check its permissions."
-            ) from error
+            raise StorageError.unread(error, path / INFO_NAME) from error
         try:
             check_version(json.loads(text)["schema_version"], path / INFO_NAME)
             return cls(path, DatasetInfo.from_json(text))
@@ -134,8 +132,8 @@ class Dataset:
         return chosen
 
     def is_begun(self) -> bool:
-        """Whether a fetch has got as far as the tables: images.parquet is the last to be written."""
-        return self._table_path(IMAGES).is_file()
+        """Whether a fetch has got as far as the tables."""
+        return any(self._table_path(schema).is_file() for schema in (IMAGES, BOXES, LABELS))
 
     def has_tables(self) -> bool:
         """Whether all tables are there; one that was lost is taken from the release again."""
@@ -154,17 +152,21 @@ class Dataset:
         return self._read(LABELS)
 
     def begin(self, tables: Tables) -> None:
-        """Write a new dataset's tables. One that is stopped here has no images.parquet, and can be begun again."""
+        """Write a new dataset's tables. What is missing where this is stopped is mended."""
         files.write_text(self.path / INFO_NAME, self.info.to_json())
         self.write_boxes(tables.boxes)
         self.write_labels(tables.labels)
         self.write_images(tables.images)
 
     def mend(self, tables: Tables) -> None:
-        """Write what is lost of BOXES and LABELS; a table that is there stays, with what it records."""
-        for schema, table in ((BOXES, tables.boxes), (LABELS, tables.labels)):
+        """Write the tables that are missing; one that is there stays, with what it records."""
+        for schema, write, table in (
+            (BOXES, self.write_boxes, tables.boxes),
+            (LABELS, self.write_labels, tables.labels),
+            (IMAGES, self.write_images, tables.images),
+        ):
             if not self._table_path(schema).is_file():
-                self._write(table, schema)
+                write(table)
 
     def write_images(self, images: pd.DataFrame) -> None:
         """Replace IMAGES, and with it the manifest and the attribution."""
@@ -199,9 +201,9 @@ class Dataset:
         files.write_text(self.config_path, text)
 
     def hashes(self) -> dict[str, str]:
-        """The SHA-256 of the tables and the pipeline config, by file name: what derived files were made from."""
-        names = [*(f"{schema.name}.parquet" for schema in (IMAGES, BOXES, LABELS)), CONFIG_NAME]
-        return {name: sha256_of((self.path / name).read_bytes()) for name in names if (self.path / name).is_file()}
+        """The SHA-256 of the tables by file name: what is derived notes them down before it reads the tables."""
+        paths = [self._table_path(schema) for schema in (IMAGES, BOXES, LABELS)]
+        return {path.name: sha256_of(path.read_bytes()) for path in paths if path.is_file()}
 
     def write_audit(self, frames: Mapping[Schema, pd.DataFrame], report: object, html: str) -> None:
         """Replace what `oidata audit` derives: a table for each schema, report.json, and report.html last."""
@@ -211,7 +213,7 @@ class Dataset:
         files.remove(directory / AUDIT_REPORT_NAME)
         for schema, frame in frames.items():
             self._write(frame, schema, directory)
-        files.write_text(directory / AUDIT_REPORT_NAME, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+        files.write_text(directory / AUDIT_REPORT_NAME, files.json_text(report))
         files.write_text(directory / "report.html", html)
 
     def duplicates(self) -> pd.DataFrame | None:

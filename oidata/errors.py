@@ -139,6 +139,14 @@ class StorageError(OidataError):
             errno.ENOTDIR: "A part of that path is a file: choose another directory.",
         }
         hint = hints.get(error.errno or 0, "Check the path and run the same command again.")
-        # Not strerror: a library may have put a text of its own there.
-        reason = os.strerror(error.errno) if error.errno else str(error).rstrip(".")
-        return cls(f"Cannot write {path}: {reason}.", hint)
+        return cls(f"Cannot write {path}: {_reason(error)}.", hint)
+
+    @classmethod
+    def unread(cls, error: OSError, path: Path, hint: str = "Check the path and its permissions.") -> StorageError:
+        """Say which file cannot be read, and why."""
+        return cls(f"Cannot read {path}: {_reason(error)}.", hint)
+
+
+def _reason(error: OSError) -> str:
+    # Not strerror: a library may have put a text of its own there.
+    return os.strerror(error.errno) if error.errno else str(error).rstrip(".")

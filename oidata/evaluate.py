@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,8 +28,8 @@ from oidata.report.evaluation_galleries import pictures
 from oidata.report.evaluation_page import page
 from oidata.report.evaluation_summary import summary
 from oidata.report.page import render
-from oidata.run_config import ORIGINS, anchors_of, config_of
-from oidata.runs import Run, RunInfo, run_names, run_path
+from oidata.run_config import ORIGINS, anchors_of, config_of, hash_of
+from oidata.runs import Run, RunInfo, run_name, run_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -164,6 +163,7 @@ def evaluate(dataset: Dataset, request: Request | None = None) -> EvaluationRepo
     run = _imported(dataset, request) if request.file else Run.open(dataset, request.run)
     other = None if request.against is None else Run.open(dataset, request.against)
     config, origin = config_of(dataset, run, request.config)
+    made_from = {**dataset.hashes(), **run.hashes(), **hash_of(config)}
     tables = Tables(dataset.images(), dataset.boxes(), dataset.labels())
     cells = Cells(dataset.info.classes, _splits(dataset, run, request.splits))
     numbers, unknown = anchors_of(dataset, tables, cells, config, count_stripped=request.count_stripped)
@@ -177,7 +177,7 @@ def evaluate(dataset: Dataset, request: Request | None = None) -> EvaluationRepo
         classes=dataset.info.classes.names,
         config=config,
         origin=origin,
-        made_from={**dataset.hashes(), **run.hashes(), config.name: sha256_of(config.text.encode())},
+        made_from=made_from,
         num_photos=len(scored.photos),
         num_detections=len(scored.detected),
         left_out=scored.left_out,
@@ -245,10 +245,11 @@ def _check(request: Request) -> None:
 def _imported(dataset: Dataset, request: Request) -> Run:
     """Detections of other origin as a run, on all usable photos of the splits that they are of."""
     path = Path(request.file or "").absolute()
-    name = request.run or re.sub(r"[^\w.+-]+", "-", path.stem)
+    name = request.run or run_name(path.stem)
     run_path(dataset, name)
-    if name in run_names(dataset) and Run.open(dataset, name).info.source != str(path):
-        message = f"{dataset.path} has a run {name}, of {Run.open(dataset, name).info.source}."
+    there = Run.there(dataset, name)
+    if there is not None and there.info.source != str(path):
+        message = f"{dataset.path} has a run {name}, of {there.info.source}."
         raise UsageError(message, "Give these detections another name: --run NAME.")
     images = dataset.images()
     found = read_detections(path, images, dict(enumerate(dataset.info.classes.mids, start=1)))

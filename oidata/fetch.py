@@ -137,7 +137,7 @@ def _begun(dataset: Dataset, tables: Tables) -> Dataset:
 
 
 def _there(directory: Path) -> Dataset | None:
-    """The dataset in `directory`, or None where one may be made: nothing is there, or no more than its beginning."""
+    """The dataset in `directory`, or None where one may be made: no table is there, nor anything else."""
     if not Dataset.exists(directory):
         Dataset.check_free(directory)
         return None

@@ -21,10 +21,11 @@ from oidata.core.viewing.views import Of, counted, views, worst
 from oidata.core.words import counted as in_words
 from oidata.errors import DatasetError, PhotoError, UsageError
 from oidata.io import files
+from oidata.io.configs import read_config
 from oidata.io.photos import UPRIGHT, without_exif
 from oidata.report.inspect_report import InspectReport, PullReport, SavedView
 from oidata.report.progress import Progress, Silence, photo_by_photo
-from oidata.run_config import anchors_of, config_of
+from oidata.run_config import anchors_of, config_of, hash_of
 from oidata.runs import Run, run_names
 
 if TYPE_CHECKING:
@@ -164,14 +165,21 @@ class _Seen:
 
 
 def _judged(dataset: Dataset, run: Run) -> tuple[Judged, tuple[str, ...]]:
-    """A run as it was evaluated, if it was, and what to say of that."""
+    """A run as it was evaluated, if it was, and what to say of that.
+
+    Of the photos that were looked at, those of other splits than the evaluation's are not judged.
+    """
     detections, processed = run.detections(), frozenset(run.info.processed)
     evaluation = run.evaluation()
     if evaluation is None:
         note = f"The run {run.name} was not evaluated: its detections are shown without errors. Run oidata evaluate."
         return Judged(detections, processed), (note,)
-    judged = Judged(detections, processed, run.failures(), _thresholds(evaluation))
+    images = dataset.images()
+    of_splits = images.loc[images["split"].isin(evaluation.get("splits") or run.info.splits), "image_id"]
+    judged = Judged(detections, processed.intersection(of_splits), run.failures(), _thresholds(evaluation))
     now = {**dataset.hashes(), **run.hashes()}
+    if (evaluation.get("config") or {}).get("origin") == "dataset" and dataset.config_path.is_file():
+        now |= hash_of(read_config(dataset.config_path))
     made_from = evaluation.get("made_from") or {}
     if any(name in now and now[name] != sha256 for name, sha256 in made_from.items()):
         return judged, (f"The evaluation of {run.name} is older than the dataset: run oidata evaluate again.",)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from hashlib import file_digest, sha256
@@ -26,7 +25,7 @@ from oidata.io.models import file_near, model_files, open_model, saved_model_dir
 from oidata.io.photos import sha256_of
 from oidata.report.predict_report import Now, PredictReport, predict_report
 from oidata.report.progress import Progress, Silence, photo_by_photo
-from oidata.runs import Run, RunInfo, run_names, run_path
+from oidata.runs import Run, RunInfo, run_name, run_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,7 +82,7 @@ def default_name(model: Path) -> str:
     name = place.name if place.is_dir() else place.stem
     if name in _UNTELLING:
         name = place.parent.name
-    return re.sub(r"^\W+|[^\w.+-]", "_", name)
+    return run_name(name)
 
 
 def predict(dataset: Dataset, request: Request, progress: Progress | None = None) -> PredictReport:
@@ -97,7 +96,7 @@ def predict(dataset: Dataset, request: Request, progress: Progress | None = None
     photos = _photos(dataset, request.splits)
     model = _Model.opened(dataset, request)
     with files.locked(path):
-        there = _run_there(dataset, request.name)
+        there = Run.there(dataset, request.name)
         same = there if there is not None and there.info.identity == model.info.identity else None
         checkpoints = Checkpoints.of(path, model.info.identity)
         found = checkpoints.read()
@@ -230,19 +229,11 @@ def _sha256(model: Path) -> str:
             with path.open("rb") as file:
                 hashes[path] = file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise StorageError(f"Cannot read {path}: {error.strerror}.", "Check its permissions.") from error
+            raise StorageError.unread(error, path) from error
     if (directory := saved_model_directory(model)) is None:
         return hashes[model]
     lines = [f"{path.relative_to(directory).as_posix()} {digest}\n" for path, digest in hashes.items()]
     return sha256("".join(lines).encode()).hexdigest()
-
-
-def _run_there(dataset: Dataset, name: str) -> Run | None:
-    """The run of that name, if it is there and can be read."""
-    try:
-        return Run.open(dataset, name) if name in run_names(dataset) else None
-    except OidataError:
-        return None
 
 
 def _paths(dataset: Dataset, photos: pd.DataFrame) -> dict[str, Path]:

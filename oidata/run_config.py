@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from oidata.core.auditing.anchor_numbers import anchor_numbers
 from oidata.core.statistics import placed
 from oidata.errors import ConfigError
-from oidata.io.configs import DEFAULT_NAME, read_config
+from oidata.io.configs import CONFIG_NAME, DEFAULT_NAME, REFERENCE_NAMES, read_config
+from oidata.io.photos import sha256_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +38,12 @@ def config_of(dataset: Dataset, run: Run | None, given: str | Path | None = None
         if path and path.is_file():
             return read_config(path), origin
     return read_config(DEFAULT_NAME), "reference"
+
+
+def hash_of(config: PipelineConfig) -> dict[str, str]:
+    """The SHA-256 of a config that something is made from, by its name if it is a reference, else by CONFIG_NAME."""
+    name = config.name if config.name in REFERENCE_NAMES else CONFIG_NAME
+    return {name: sha256_of(config.text.encode())}
 
 
 def anchors_of(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 from oidata import __version__
 from oidata.core.evaluation.failures import FAILURES
 from oidata.core.tables import DETECTIONS, SCHEMA_VERSION
-from oidata.errors import DatasetError, StorageError, UsageError
+from oidata.errors import DatasetError, OidataError, StorageError, UsageError
 from oidata.io import files
 from oidata.io.configs import CONFIG_NAME
 from oidata.io.photos import sha256_of
@@ -106,9 +106,17 @@ class Run:
             check_version(json.loads(text)["schema_version"], path / INFO_NAME)
             return cls(path, RunInfo.from_json(text))
         except OSError as error:
-            raise StorageError(f"Cannot read {path / INFO_NAME}: {error.strerror}.", "Check its permissions.") from None
+            raise StorageError.unread(error, path / INFO_NAME) from error
         except (ValueError, KeyError, TypeError):
             raise DatasetError(f"{path / INFO_NAME} cannot be read.", "Make the run again.") from None
+
+    @classmethod
+    def there(cls, dataset: Dataset, name: str) -> Self | None:
+        """The run of that name; None where there is none that can be read, so that it can be made again."""
+        try:
+            return cls.open(dataset, name) if name in run_names(dataset) else None
+        except OidataError:
+            return None
 
     @classmethod
     def create(cls, dataset: Dataset, name: str, info: RunInfo, detections: pd.DataFrame, config: str | None) -> Self:
@@ -120,7 +128,7 @@ class Run:
         if config is not None:
             files.write_text(path / CONFIG_NAME, config)
         write_table(path, DETECTIONS, detections)
-        files.write_text(path / INFO_NAME, _json(asdict(info)))
+        files.write_text(path / INFO_NAME, files.json_text(asdict(info)))
         return cls(path, info)
 
     @property
@@ -153,7 +161,7 @@ class Run:
         """Replace what `oidata evaluate` derives: failures.parquet, evaluation.json, and report.html last."""
         files.remove(self.path / EVALUATION_NAME)  # it says what the table was made from
         write_table(self.path, FAILURES, failures)
-        files.write_text(self.path / EVALUATION_NAME, _json(report))
+        files.write_text(self.path / EVALUATION_NAME, files.json_text(report))
         files.write_text(self.path / REPORT_NAME, html)
 
     def _read(self, schema: Schema, verb: str) -> pd.DataFrame:
@@ -162,6 +170,11 @@ class Run:
         except FileNotFoundError:
             message = f"{self.path} has no {schema.name}.parquet."
             raise DatasetError(message, f"Run oidata {verb} again.") from None
+
+
+def run_name(stem: str) -> str:
+    """What a run is called after a file of that name: what a name of a run cannot hold becomes _."""
+    return re.sub(r"^\W+|[^\w.+-]+", "_", stem)
 
 
 def run_path(dataset: Dataset, name: str) -> Path:
@@ -175,7 +188,3 @@ def run_names(dataset: Dataset) -> list[str]:
     """The names of all runs that are whole, the newest last."""
     found = [path.parent for path in (dataset.path / RUNS_NAME).glob(f"*/{INFO_NAME}")]
     return [path.name for path in sorted(found, key=lambda path: ((path / INFO_NAME).stat().st_mtime_ns, path.name))]
-
-
-def _json(values: object) -> str:
-    return json.dumps(values, indent=1, ensure_ascii=False) + "\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -19,6 +18,7 @@ from oidata.core.statistics import usable
 from oidata.core.tables import VALIDATION, Tables
 from oidata.dataset import INFO_NAME, SHARDS_NAME
 from oidata.errors import DatasetError, PhotoError, UsageError
+from oidata.io import files
 from oidata.io.configs import CONFIG_NAME, REFERENCE_NAMES, read_config
 from oidata.io.decode import decode_photos, fingerprints
 from oidata.io.executor import workers
@@ -72,6 +72,8 @@ class Delivery:
 
     def __post_init__(self) -> None:
         """Raise UsageError for no workers at all."""
+        if self.out == "":
+            raise UsageError("--out names no place.", "Name a directory or a bucket, or leave it out.")
         if self.num_workers is not None and self.num_workers < 1:
             raise UsageError(f"{self.num_workers} processes write nothing.", "Ask for one or more.")
 
@@ -94,7 +96,7 @@ def shard(
         with workers(delivery.scheduler or "", delivery.num_workers, preload=["oidata.io.shards"]) as pool:
             found, written = _Run(plan, request, target, delivery, pool, progress).shards()
         report = _report(made_from, plan, request, found | written)
-        for name, text in {**beside, RECORD_NAME: _json(report.record())}.items():
+        for name, text in {**beside, RECORD_NAME: files.json_text(report.record())}.items():
             target.write_text(name, text)
         for name in others:
             target.remove(name)
@@ -282,14 +284,10 @@ def _report(made_from: Mapping[str, str], plan: Plan, request: Request, facts: M
     )
     return ShardReport(
         classes=plan.classes.names,
-        made_from={name: sha256 for name, sha256 in made_from.items() if name != CONFIG_NAME},
+        made_from=dict(made_from),
         choices={name: value for name, value in asdict(request).items() if name not in ("num_shards", "config")},
         splits=tuple(splits),
         left_out=plan.left_out,
         num_leftover=plan.num_leftover,
         num_moved=plan.num_moved,
     )
-
-
-def _json(record: object) -> str:
-    return json.dumps(record, indent=1, ensure_ascii=False) + "\n"

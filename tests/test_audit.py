@@ -16,7 +16,7 @@ from rich.console import Console
 
 from oidata.audit import RULES, AuditReport, Request, audit
 from oidata.core.auditing.duplicates import Overlap
-from oidata.core.auditing.evidence import Evidence, findings
+from oidata.core.auditing.evidence import Against, Evidence, findings
 from oidata.core.auditing.findings import Finding, Severity
 from oidata.core.auditing.suggestion import Comparison, Outcome, Score, Suggestion
 from oidata.core.auditing.twins import TwinFacts
@@ -28,6 +28,8 @@ from oidata.errors import ConfigError, DatasetError, UsageError
 from oidata.fetch import Request as FetchRequest
 from oidata.fetch import fetch
 from oidata.io.configs import read_config, references
+from oidata.report.audit_page import page
+from oidata.report.page import render
 from oidata.report.progress import Lines
 from oidata.strip import strip, unstrip
 from tests.conftest import SHARED, absent
@@ -106,6 +108,15 @@ def test_the_json_is_the_report(report: AuditReport, sample: Path) -> None:
     assert json.loads(text) == json.loads(json.dumps(report.to_dict(), allow_nan=False))
     tables = {"images.parquet", "boxes.parquet", "labels.parquet"}
     assert set(json.loads(text)["made_from"]) == {*tables, "ssd_mobilenet_v2_coco"}
+
+
+def test_two_configs_of_one_name_have_two_curves(report: AuditReport) -> None:
+    """Every config of TFOD is called pipeline.config: where both are, their directories tell them apart."""
+    assert report.evidence.anchors is not None
+    mine, other = (replace(report.evidence.config, name=f"{place}/pipeline.config") for place in "ab")
+    evidence = replace(report.evidence, config=mine, against=Against(other, report.evidence.anchors))
+    html = render(page(evidence, (), report.verdict, "", (), ()))
+    assert all(f">{each.name}</text>" in html for each in (mine, other))
 
 
 def test_an_audit_changes_nothing_but_what_it_derives(dataset: Dataset) -> None:

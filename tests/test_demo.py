@@ -22,7 +22,7 @@ from oidata.report.inspect_report import InspectReport
 from oidata.report.predict_report import Now as PredictedNow
 from oidata.report.predict_report import PredictReport
 from oidata.report.shard_report import Now as ShardedNow
-from oidata.strip import StripReport
+from oidata.report.strip_report import StripReport
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 SESSION = re.search(r"```console\n\$ oidata demo\n(.*?)```", README, re.DOTALL)

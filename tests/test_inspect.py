@@ -25,6 +25,7 @@ from oidata.errors import AppError, DatabaseError, DatasetError, UsageError
 from oidata.fetch import Request as FetchRequest
 from oidata.fetch import fetch
 from oidata.inspect import Request, inspect, pull
+from oidata.io.configs import read_config
 from oidata.report.inspect_report import InspectReport, PullReport
 from oidata.runs import Run
 from oidata.shard import Request as ShardRequest
@@ -349,6 +350,35 @@ def test_an_evaluation_of_other_detections_is_told(dataset: Dataset) -> None:
     run = judged_run(dataset)
     run.write_evaluation({"made_from": {"boxes.parquet": "0" * 64}}, FAILURES.empty(), "")
     assert any("run oidata evaluate again" in note for note in inspect(dataset).notes)
+
+
+@pytest.mark.parametrize("origin, is_told", [("dataset", True), ("given", False)])
+def test_only_the_datasets_config_makes_an_evaluation_old(dataset: Dataset, origin: str, *, is_told: bool) -> None:
+    """That it was made by another config than the dataset's is no fault, unless it was by the dataset's."""
+    run = judged_run(dataset)
+    dataset.write_config(read_config("oid_v4").text)
+    made_from = {**dataset.hashes(), **run.hashes(), "pipeline.config": "0" * 64}
+    run.write_evaluation({"made_from": made_from, "config": {"origin": origin}}, FAILURES.empty(), "")
+    assert any("run oidata evaluate again" in note for note in inspect(dataset).notes) == is_told
+
+
+def test_splits_that_were_not_evaluated_have_no_outcome(fiftyone: Any, dataset: Dataset) -> None:
+    """Neither found nor missed is what nobody judged, box or detection; what was stripped stays so."""
+    run = judged_run(dataset)
+    evaluation = run.evaluation() or {}
+    images = dataset.images()
+    judged = set(images.loc[images["split"] == "validation", "image_id"])
+    failures = run.failures()
+    run.write_evaluation({**evaluation, "splits": ["validation"]}, failures[failures["image_id"].isin(judged)], "")
+    inspect(dataset)
+    outcomes: dict[bool, set[Any]] = {True: set(), False: set()}
+    for sample in in_fiftyone(fiftyone):
+        for shown in (sample.ground_truth, sample.detections):
+            outcomes[sample.image_id in judged] |= {
+                getattr(each, "outcome", None) for each in (shown.detections if shown else [])
+            }
+    assert outcomes[False] == {None, "stripped"}
+    assert {"found", "missed"} < outcomes[True]
 
 
 @pytest.mark.usefixtures("fiftyone")

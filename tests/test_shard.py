@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from oidata.core.sharding.evenness import Evenness
+from oidata.core.words import counted
 from oidata.dataset import Dataset
 from oidata.errors import DatasetError, PhotoError, RecordError, UsageError
 from oidata.fetch import Request as FetchRequest
@@ -391,7 +392,7 @@ def test_more_shards_than_photos_leave_some_empty(dataset: Dataset) -> None:
     empty = [facts for facts in of_test.shards if not facts.num_examples]
     assert len(empty) == 50 - of_test.num_examples
     assert {facts.size_bytes for facts in empty} == {0}
-    assert any(f"{len(empty)} of them are empty" in note for note in report.summary().notes)
+    assert any(f"{counted(len(empty), 'shard is', 'shards are')} empty" in note for note in report.summary().notes)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ from oidata.core.tables import BOXES, COORDINATES, FLAGS, IMAGES
 from oidata.dataset import Dataset, DatasetInfo
 from oidata.errors import DatasetError
 from oidata.io.files import locked
+from oidata.report.strip_report import Aftermath, Stripped, StripReport
 from oidata.report.terminal import show
-from oidata.strip import Aftermath, Stripped, StripReport, strip, unstrip
+from oidata.strip import strip, unstrip
 
 LEMON, CHEESE = Label("/m/09k_b", "Lemon"), Label("/m/01nkt", "Cheese")
 A, B, C, D, E, F, N, ABSENT = (f"{number:016x}" for number in range(1, 9))

@@ -17,6 +17,7 @@ SCHEMA_VERSION = 1
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
 STATUSES = ("ok", "missing", "corrupt", "failed")
 FLAGS = ("is_occluded", "is_truncated", "is_group_of", "is_depiction", "is_inside")
+FLAG_VALUES = {"yes": 1, "no": 0, "unknown": -1}
 COORDINATES = ("xmin", "ymin", "xmax", "ymax")
 
 IMAGE_ID = r"[0-9a-f]{16}"
@@ -43,7 +44,7 @@ class Column:
             return
         null = column.isna()
         if null.any() and not self.nullable and not self.dtype.startswith("float"):
-            yield f"{self.name} is empty in {int(null.sum())} rows"
+            yield f"{self.name} is empty in {int(null.sum()):,} of {len(column):,} rows"
         present = column[~null]
         if self.values and not present.isin(self.values).all():
             yield f"{self.name} holds {present[~present.isin(self.values)].tolist()[0]!r}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import re
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -14,8 +16,6 @@ from oidata.core.config.prototext import merge
 from oidata.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from oidata.core.config.pipeline_pb2 import InputReader
 
 # Configs of tensorflow/models that a user of SSD MobileNet V2 may have begun with; each file names its own.
@@ -60,9 +60,10 @@ def references() -> tuple[PipelineConfig, ...]:
 
 def unread_paths(config: PipelineConfig) -> tuple[str, ...]:
     """The local input paths of a config, shards and label maps, that no file is at; URLs are not looked up."""
-    paths = [path for reader in _readers(config) for path in reader.tf_record_input_reader.input_path]
-    paths += [reader.label_map_path for reader in _readers(config)]
-    return tuple(path for path in dict.fromkeys(paths) if path.startswith("/") and not any(_found(path)))
+    readers = _readers(config)
+    is_there = {path: _is_any(path) for reader in readers for path in reader.tf_record_input_reader.input_path}
+    is_there |= {reader.label_map_path: Path(reader.label_map_path).is_file() for reader in readers}
+    return tuple(path for path, is_read in is_there.items() if path.startswith("/") and not is_read)
 
 
 def label_maps(config: PipelineConfig) -> dict[str, dict[int, str]]:
@@ -84,9 +85,9 @@ def _readers(config: PipelineConfig) -> tuple[InputReader, ...]:
     return (config.message.train_input_reader, *config.message.eval_input_reader)
 
 
-def _found(pattern: str) -> Iterator[Path]:
-    path = Path(pattern)
-    return path.parent.glob(path.name)
+def _is_any(pattern: str) -> bool:
+    """Whether a file is there by a pattern of tf.io.gfile.glob, where a backslash takes a character literally."""
+    return any(glob.iglob(re.sub(r"\\(.)", lambda escaped: glob.escape(escaped[1]), pattern)))  # noqa: PTH207 - of strings
 
 
 def _reference_name(name: str) -> str:

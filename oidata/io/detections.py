@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -63,8 +62,7 @@ def read_detections(path: Path, images: pd.DataFrame, mids: Mapping[int, str]) -
         if path.suffix == ".parquet":
             return _known(_of_parquet(path), images, mids)
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error).rstrip(".")
-        raise StorageError(f"Cannot read {path}: {reason}.", "Check the path and its permissions.") from error
+        raise StorageError.unread(error, path) from error
     return _known(_of_records(path), images, mids)
 
 
@@ -167,14 +165,15 @@ def _of_records(path: Path) -> pd.DataFrame:
 
 def _record_columns(feature: Any, where: str) -> dict[str, list[object]]:  # noqa: ANN401 - a protobuf map
     """The columns of one photo's detections, all of one length."""
-    if _SOURCE_ID not in feature:
+    ids = feature[_SOURCE_ID].bytes_list.value if _SOURCE_ID in feature else ()
+    if not ids:
         raise TableError(f"{where} has no {_SOURCE_ID}.", "Run TFOD's inference on shards that have it.")
     columns = {name: list(feature[key].float_list.value) for name, key in {"score": _SCORE, **_SIDES}.items()}
     columns["class_id"] = list(feature[_LABEL].int64_list.value)
     lengths = {len(values) for values in columns.values()}
     if len(lengths) > 1:
         raise TableError(f"{where} has scores, labels and sides of boxes in different numbers.", _HINT)
-    image_id = feature[_SOURCE_ID].bytes_list.value[0].decode(errors="replace")
+    image_id = ids[0].decode(errors="replace")
     return {"image_id": [image_id] * max(lengths), **columns}
 
 

@@ -110,8 +110,7 @@ class _Crew:
             files.remove(job.target)  # what is cut or damaged must not stand there as a photo if no other comes
             return None
         except OSError as error:
-            message = f"Cannot read {job.target}: {error.strerror}."
-            raise StorageError(message, "Remove it, or change its permissions.") from error
+            raise StorageError.unread(error, job.target, "Remove it, or change its permissions.") from error
 
     async def _fetch(self, job: PhotoJob) -> PhotoResult:
         result = PhotoResult("failed", reason="not tried: the source has stopped answering")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -22,6 +23,11 @@ LOCK_NAME = ".lock"
 def partial_of(path: Path, attempt: str = "") -> Path:
     """The temporary name, in the same directory, under which `path` is written, by one `attempt` of several."""
     return path.with_name(f".{path.name}{attempt and f'.{attempt}'}{PARTIAL_SUFFIX}")
+
+
+def json_text(values: object) -> str:
+    """As JSON files of a dataset are written: for readers, and for diff."""
+    return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
 
 
 def make_directory(path: Path) -> None:

@@ -91,7 +91,7 @@ class _Interpreters:
         try:
             return cls(path, path.read_bytes())
         except OSError as error:
-            raise StorageError(f"Cannot read {path}: {error.strerror}.", "Check its permissions.") from error
+            raise StorageError.unread(error, path) from error
 
     @contextmanager
     def one(self) -> Iterator[Any]:

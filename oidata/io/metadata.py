@@ -81,7 +81,7 @@ class Metadata:
         except TableError as error:
             raise TableError(f"{path}: {error.message}", error.hint) from error
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise StorageError.unread(error, path) from error
 
     def boxes(self, split: str) -> Csv:
         """The boxes of a split."""
@@ -125,11 +125,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     except csv.Error as error:
         raise TableError(f"{path}, line {number + 1}: {error}.", _TAKE_ANEW) from None
     except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: OSError) -> StorageError:
-    return StorageError(f"Cannot read {path}: {error.strerror}.", "Check its permissions.")
+        raise StorageError.unread(error, path) from error
 
 
 def _label(row: list[str], path: Path, number: int) -> Label:

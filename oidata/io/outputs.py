@@ -131,8 +131,7 @@ class Directory:
                 return {}
             return {path.name: path.stat().st_size for path in self.path.iterdir() if _is_whole(path)}
         except OSError as error:
-            message = f"Cannot read {self.path}: {error.strerror}."
-            raise StorageError(message, "Check the path and its permissions.") from error
+            raise StorageError.unread(error, self.path) from error
 
     def partial_bytes(self, names: Collection[str]) -> int:
         """The bytes under the temporary names."""

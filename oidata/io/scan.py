@@ -127,8 +127,7 @@ class Csv:
             with self.path.open("rb") as file:
                 line = file.readline(_RECORD_BYTES_MAX)
         except OSError as error:
-            message = f"Cannot read {self.path}: {error.strerror}."
-            raise StorageError(message, "Check the source or the cache directory.") from error
+            raise StorageError.unread(error, self.path, "Check the source or the cache directory.") from error
         if b"\r" in line[:-2] or (b"\r" in line and b"\n" not in line):
             raise self.error(1, r"line ends are CR only; convert the file (tr '\r' '\n')")
         if not line.endswith(b"\n"):

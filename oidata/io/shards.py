@@ -100,8 +100,7 @@ class _Photo:
         except FileNotFoundError:
             raise PhotoError(f"{self.path} is not there any more.", "Run the same oidata fetch again.") from None
         except OSError as error:
-            message = f"Cannot read {self.path}: {error.strerror}."
-            raise StorageError(message, "Check its permissions.") from error
+            raise StorageError.unread(error, self.path) from error
         if (found := sha256_of(encoded)) != self.sha256:
             message = f"{self.path} is not the photo that was fetched: its SHA-256 is {found}, not {self.sha256}."
             raise PhotoError(message, _FETCH_AGAIN)

@@ -11,6 +11,7 @@ import pandas as pd
 from oidata.core.release import rows as release_rows
 from oidata.core.release import selection
 from oidata.core.tables import BOXES, IMAGES, LABELS, Tables
+from oidata.core.words import counted
 from oidata.errors import TableError
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class _Split:
     def _check_known(self, csv: Csv, image_ids: Sequence[str], facts: pd.DataFrame) -> None:
         unknown = sorted(set(image_ids) - set(facts["image_id"]))
         if unknown:
-            message = f"{csv.path} has no row for {len(unknown)} photos of the manifest, first {unknown[0]}."
+            message = f"{csv.path} has no row for {counted(len(unknown), 'photo')} of the manifest, first {unknown[0]}."
             raise TableError(message, "Check the manifest, its splits and the release.")
 
 

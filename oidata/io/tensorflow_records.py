@@ -72,4 +72,4 @@ def _names(by_kind: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 def _refused(name: str, image_id: str, reason: str) -> RecordError:
     message = f"TensorFlow cannot read the photo {image_id} in {name}: {reason}."
-    return RecordError(message, "Leave it out: set `dropped` of that photo in images.parquet.")
+    return RecordError(message, "Leave it out: tag it drop in the App (oidata inspect), and oidata inspect --pull.")

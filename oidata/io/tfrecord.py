@@ -84,8 +84,7 @@ def _frames(path: Path) -> Iterator[tuple[bytes, bytes, bytes]]:
         message = f"{path}, record {number} at byte {offset}: {damage}."
         raise RecordError(message, "Delete the file and run the command that wrote it again.") from None
     except OSError as error:
-        message = f"Cannot read {path}: {error.strerror or error}."
-        raise StorageError(message, "Check the path and its permissions.") from error
+        raise StorageError.unread(error, path) from error
 
 
 class _DamageError(ValueError):

@@ -12,6 +12,7 @@ from oidata.core.auditing.duplicates import DUPLICATES
 from oidata.core.auditing.verification import sightings
 from oidata.core.statistics import Cells, usable
 from oidata.core.tables import AUDIT_BOXES, COORDINATES, TRAIN
+from oidata.errors import PhotoError
 from oidata.report.gallery import Outline, thumbnail
 from oidata.report.page import Gallery, Picture
 
@@ -94,7 +95,7 @@ class _Shelf:
         ]
         try:
             uri = thumbnail(self.dataset.photo_path(str(photo["split"]), image_id), outlines)
-        except OSError:
+        except PhotoError:
             return None
         title = f" “{photo['title']}”" if pd.notna(photo["title"]) and photo["title"] else ""
         return Picture(uri, f"{photo['split']}/{image_id}", f"{text}{title}")
@@ -136,7 +137,7 @@ def _groups(shelf: _Shelf) -> Gallery:
 
 
 def _unverified(shelf: _Shelf, evidence: Evidence) -> Iterator[Gallery]:
-    """For the pair of classes with most photos to verify in train, and for its reverse."""
+    """For the two ordered pairs of classes with most photos to verify in train."""
     pairs = [pair for pair in evidence.data.pairs if pair.split == TRAIN and pair.num_unverified]
     seen = sightings(shelf.images, shelf.boxes, shelf.labels, Cells(evidence.classes, evidence.splits))
     for pair in sorted(pairs, key=lambda pair: -pair.num_unverified)[:2]:

@@ -141,13 +141,15 @@ def _anchors(evidence: Evidence) -> Iterator[Section]:
 
 
 def _coverage(evidence: Evidence, anchors: AnchorFacts) -> Figure:
-    swept = {_file_name(evidence.config.name): anchors.sweep}
+    swept = {evidence.config.name: anchors.sweep}
     if evidence.against is not None:
-        swept[_file_name(evidence.against.config.name)] = evidence.against.anchors.sweep
-    known = {name: {size.side: size.share for size in each.of_ratio(1.0)} for name, each in swept.items()}
+        swept[evidence.against.config.name] = evidence.against.anchors.sweep
+    short = {_file_name(name): each for name, each in swept.items()}
+    named = short if len(short) == len(swept) else swept
+    known = {name: {size.side: size.share for size in each.of_ratio(1.0)} for name, each in named.items()}
     sides = sorted({side for shares in known.values() for side in shares})
     holes = [(facts.hole.side_min, facts.hole.side_max) for facts in anchors.holes if facts.split == evidence.splits[0]]
-    name = _file_name(evidence.config.name)
+    name = next(iter(named))
     caption = (
         f"The chance that a square has an anchor at the threshold, wherever it lies. Shaded: less than even ({name})."
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from oidata.core.auditing.findings import Area
 from oidata.core.auditing.matching import SIZE_EDGES_PX
-from oidata.core.evaluation.failures import Cause, Kind
+from oidata.core.evaluation.failures import Cause
 from oidata.core.words import counted
 from oidata.report import evaluation_plots as plots
 from oidata.report.evaluation_tables import KINDS
@@ -219,7 +219,8 @@ def against(compared: Comparison) -> Iterator[Figure]:
         "this run (now)": [each.ap_after for each in shown],
     }
     yield Figure(plots.pairs([each.display_name for each in shown], values, "AP (Open Images V2)"), "AP by class.")
-    changes = [(each.name, each.after - each.before) for each in compared.causes if each.kind != Kind.IGNORED]
+    causes = [each for each in compared.causes if Cause(each.name).area != Area.METRIC]
+    changes = [(each.name, each.after - each.before) for each in causes]
     rows = [
         plots.Row(
             Cause(name).says,

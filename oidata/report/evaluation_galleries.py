@@ -12,6 +12,7 @@ from oidata.core.auditing.findings import Area
 from oidata.core.evaluation.failures import Cause, Kind
 from oidata.core.evaluation.operating_point import thresholds
 from oidata.core.words import counted
+from oidata.errors import PhotoError
 from oidata.report.evaluation_tables import named
 from oidata.report.gallery import Outline, crop
 from oidata.report.page import Gallery, Key, Picture, Section
@@ -181,12 +182,14 @@ class _Shelf:
             *_outlines(box, _TRUTH, _THICK),
             *_outlines(detection, _DETECTION, _OVER if box is not None else _THICK),
         )
-        both = [tuple(each.tolist()) for each in (box, detection) if each is not None]
+        both = [tuple(each.tolist()) for each in (box, detection) if each is not None and np.isfinite(each).all()]
+        if not both:
+            return None  # a stripped box that is none, and counts
         lows, highs = zip(*(each[:2] for each in both), strict=True), zip(*(each[2:] for each in both), strict=True)
         (left, top), (right, bottom) = map(min, lows), map(max, highs)
         try:
             uri = crop(self.dataset.photo_path(photo["split"], image_id), outlines, (left, top, right, bottom))
-        except OSError:
+        except PhotoError:
             self.broken.add(image_id)
             return None
         text = [*self._text(row), f"{photo['split']}/{image_id}"]

@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import io
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
+from oidata.errors import PhotoError
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 _SIDE_PX = 320
@@ -41,9 +44,9 @@ class Outline:
 def thumbnail(path: Path, outlines: Sequence[Outline]) -> str:
     """The photo as stored (no EXIF orientation applied, so that boxes fit), small, with boxes, as a data URI.
 
-    Raises OSError where it cannot be decoded.
+    Raises PhotoError where it cannot be decoded.
     """
-    with Image.open(path) as photo:
+    with _opened(path) as photo:
         photo.draft("RGB", (_SIDE_PX, _SIDE_PX))
         small = photo.convert("RGB")
     small.thumbnail((_SIDE_PX, _SIDE_PX))
@@ -55,7 +58,7 @@ def crop(path: Path, outlines: Sequence[Outline], subject: _Box) -> str:
 
     A small object is enlarged.
     """
-    with Image.open(path) as photo:
+    with _opened(path) as photo:
         region = around(subject, photo.size)
         width, height = ((region[at + 2] - region[at]) * photo.size[at] for at in (0, 1))
         scale = min(_CROP_PX[0] / width, _CROP_PX[1] / height)
@@ -69,6 +72,15 @@ def crop(path: Path, outlines: Sequence[Outline], subject: _Box) -> str:
         min(region[3] * whole.height, whole.height),
     )
     return _drawn(whole.resize(size, Image.Resampling.BICUBIC, part), outlines, region)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    try:
+        with Image.open(path) as photo:
+            yield photo
+    except Exception as error:  # a decoder fed with any bytes raises anything
+        raise PhotoError(f"{path} cannot be shown: {error}.") from error
 
 
 def around(subject: _Box, size: tuple[int, int]) -> _Box:

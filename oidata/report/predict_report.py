@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
 from oidata import __version__
-from oidata.core.words import counted
+from oidata.core.words import counted, listed
 from oidata.report.summary import Share, Summary, Table
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from oidata.runs import Run
 
 REPORT_VERSION = 1
-_MOST_NAMES: Final = 5
 _MOST_PHOTOS: Final = 5
 LABEL_MAP_ORIGINS: Final = {
     "given": "as given",
@@ -96,7 +95,7 @@ class PredictReport:
         num_detections = sum(each.num_detections for each in self.classes)
         headline = (
             f"{self.directory}: {counted(num_photos, 'photo')} ({self.now.num_there:,} already there),"
-            f" {counted(num_detections, 'detection')} of {_listed([each.display_name for each in self.classes])}"
+            f" {counted(num_detections, 'detection')} of {listed([each.display_name for each in self.classes])}"
         )
         return Summary(headline, (self._photos_table(), self._classes_table()), tuple(self._notes()))
 
@@ -128,10 +127,10 @@ class PredictReport:
         if self.config:
             yield f"Config: {self.config}, copied into the run."
         if lacking := [each.display_name for each in self.classes if not each.class_ids]:
-            yield f"Warning: the label map lacks {_listed(lacking)}, so that the model finds none of it."
+            yield f"Warning: the label map lacks {listed(lacking)}, so that the model finds none of it."
         if self.other_classes:
             classes = counted(len(self.other_classes), "class", "classes")
-            yield f"The dataset lacks {classes} of the model: {_listed(self.other_classes)}."
+            yield f"The dataset lacks {classes} of the model: {listed(self.other_classes)}."
         for reason, number in self.left_out.items():
             yield f"Left out: {counted(number, 'detection')} {reason}."
         if self.now.unreadable:
@@ -181,9 +180,3 @@ def _class_detections(
         rows = of_class.get(mid, detections.head(0))
         best = float(rows["score"].max()) if len(rows) else None
         yield ClassDetections(mid, display_name, ids, len(rows), rows["image_id"].nunique(), best)
-
-
-def _listed(names: Collection[str]) -> str:
-    """The names, if they are few: a release has 600."""
-    more = len(names) - _MOST_NAMES
-    return ", ".join(list(names)[:_MOST_NAMES]) + (f" and {more:,} more" if more > 0 else "")

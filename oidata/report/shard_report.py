@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from oidata import __version__
 from oidata.core.sharding.admission import REASONS
-from oidata.core.words import counted
+from oidata.core.words import counted, listed
 from oidata.report.summary import Share, Summary, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
     from oidata.core.sharding.evenness import BalanceFacts, Evenness, Spread
     from oidata.io.shards import ShardFacts
@@ -110,7 +110,7 @@ class ShardReport:
         headline = (
             f"{self.now.out}: {counted(num_shards, 'shard')} ({self.now.num_kept:,} already there),"
             f" {counted(num_examples, 'photo')},"
-            f" {counted(num_boxes, 'box', 'boxes')} of {_listed(self.classes.values())}"
+            f" {counted(num_boxes, 'box', 'boxes')} of {listed(self.classes.values())}"
         )
         return Summary(headline, tuple(self._tables()), tuple(self._notes()))
 
@@ -168,7 +168,8 @@ class ShardReport:
         for of_split in self.splits:
             if of_split.num_examples < len(of_split.shards):
                 empty = sum(not shard.num_examples for shard in of_split.shards)
-                yield f"Warning: {of_split.split} has fewer photos than shards, so that {empty:,} of them are empty."
+                are = counted(empty, "shard is", "shards are")
+                yield f"Warning: {of_split.split} has fewer photos than shards, so that {are} empty."
             yield from self._unavoidable(of_split)
         if self.choices["val_fraction"] is not None:
             yield self._on_moved()
@@ -194,15 +195,9 @@ class ShardReport:
         names = [name for name, spread, least in of_classes if least and spread.excess <= least]
         if names:
             yield (
-                f"{of_split.split}, {_listed(names)}: no division is more even, since one photo has many of the boxes,"
+                f"{of_split.split}, {listed(names)}: no division is more even, since one photo has many of the boxes,"
                 " or fewer photos than shards show the class."
             )
-
-
-def _listed(names: Collection[str]) -> str:
-    """The names, if they are few: a release has 600."""
-    more = len(names) - _MOST_CLASSES
-    return ", ".join(list(names)[:_MOST_CLASSES]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _spreads(ours: Spread, hashed: Spread, indexed: Spread) -> tuple[Any, ...]:

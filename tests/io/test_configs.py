@@ -7,7 +7,7 @@ import pytest
 from oidata.core.config.pipeline import PipelineConfig, differences
 from oidata.core.matcher.detector import Detector
 from oidata.errors import ConfigError
-from oidata.io.configs import DEFAULT_NAME, MAX_BYTES, REFERENCE_NAMES, read_config, references
+from oidata.io.configs import DEFAULT_NAME, MAX_BYTES, REFERENCE_NAMES, read_config, references, unread_paths
 from tests.conftest import SHARED, absent
 
 TEXT = "model { ssd { num_classes: 2 } }"
@@ -105,3 +105,19 @@ def test_a_directory_is_no_config(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="Is a directory") as caught:
         read_config(tmp_path)
     assert str(tmp_path) in caught.value.message
+
+
+def test_input_paths_are_looked_up_as_tensorflow_does(tmp_path: Path) -> None:
+    """A pattern has wildcards in directories too, a backslash takes one literally; a label map's path is no pattern."""
+    place = tmp_path / "a[1]"
+    place.mkdir()
+    (place / "train.record-00000-of-00001").touch()
+    (place / "label_map.pbtxt").touch()
+    literal = str(place).replace("[", "\\[")
+    found = (f"{literal}/train.record-?????-of-00001", f"{tmp_path}/a*/train.record-*")
+    absent = (f"{place}/train.record-*", f"{literal}/val.record-*")
+    config = PipelineConfig.parse(TEXT, "c")
+    reader = config.message.train_input_reader
+    reader.label_map_path = str(place / "label_map.pbtxt")
+    reader.tf_record_input_reader.input_path.extend([*found, *absent])
+    assert unread_paths(config) == absent

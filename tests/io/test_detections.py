@@ -42,7 +42,7 @@ def csv(path: Path, *lines: str) -> Path:
     return path
 
 
-def example(row: tuple[Any, ...], **changes: list[float]) -> bytes:
+def example(row: tuple[Any, ...], **changes: list[Any]) -> bytes:
     """As infer_detections_and_add_to_example of TFOD's inference/detection_inference.py writes it."""
     import tensorflow as tf
 
@@ -50,7 +50,7 @@ def example(row: tuple[Any, ...], **changes: list[float]) -> bytes:
     of_mid = {mid: number for number, mid in MIDS.items()}
     written = tf.train.Example()
     feature = written.features.feature
-    feature["image/source_id"].bytes_list.value[:] = [image.encode()]
+    feature["image/source_id"].bytes_list.value[:] = changes.get("source_id", [image.encode()])
     feature["image/detection/label"].int64_list.value[:] = [of_mid[mid]]
     feature["image/detection/score"].float_list.value[:] = changes.get("score", [score])
     for side, value in zip(("xmin", "ymin", "xmax", "ymax"), sides, strict=True):
@@ -167,6 +167,7 @@ def test_bad_records_are_told_by_their_number(tmp_path: Path) -> None:
         (example(ROWS[0], score=[0.5, 0.5]), "record 2 has scores, labels and sides of boxes in different numbers"),
         (b"\x08no example", "record 2 is no tf.Example"),
         (b"", "record 2 has no image/source_id"),
+        (example(("", *ROWS[0][1:]), source_id=[]), "record 2 has no image/source_id"),
     ]:
         with pytest.raises(TableError, match=fault):
             read_detections(records(tmp_path, example(ROWS[0]), bad), PHOTOS, MIDS)

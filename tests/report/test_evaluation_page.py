@@ -13,15 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from oidata.core.evaluation.comparison import Comparison, CountChange
 from oidata.core.evaluation.failures import Cause, Kind
 from oidata.core.tables import DETECTIONS
 from oidata.dataset import Dataset
 from oidata.evaluate import EvaluationReport, Request, evaluate
 from oidata.io.configs import read_config
+from oidata.report import evaluation_figures as figures
 from oidata.report import evaluation_plots as plots
 from oidata.report import evaluation_tables as tables
 from oidata.report.evaluation_galleries import NUM_PICTURES
 from oidata.report.gallery import Outline, around, crop
+from oidata.runs import Run
 from tests.report.jittered import add_run, jittered
 from tests.report.test_page import EVIL
 
@@ -98,6 +101,25 @@ def test_photos_that_are_not_there_are_told(dataset: Dataset, evaluated: Evaluat
     few = page_of(dataset)
     assert re.search(r"\d+ photos with failures are not there, or do not decode: [0-9a-f]{16}, .* and \d+ more\.", few)
     assert 0 < few.count("data:image/jpeg") < html.count("data:image/jpeg")
+
+
+def test_a_box_that_is_none_has_no_picture(dataset: Dataset) -> None:
+    """A stripped box without a place counts where that is asked for; missed, it is in the counts alone."""
+    add_run(dataset, "new", DETECTIONS.empty())
+    boxes = dataset.boxes()
+    held_out = boxes.index[boxes["image_id"].isin(Run.open(dataset).info.processed)]
+    boxes.loc[held_out, "xmin"] = np.nan
+    boxes.loc[held_out, "stripped"] = "not_a_number"
+    dataset.write_boxes(boxes)
+    assert "data:image/jpeg" not in page_of(dataset, Request(count_stripped=True))
+
+
+def test_groups_are_no_failures_of_either_run() -> None:
+    """What Open Images does not ask for one by one is in no chart of failures."""
+    more = [CountChange(cause, Kind.MISSED, 1, 5) for cause in (Cause.GROUP, Cause.TINY)]
+    _, chart = figures.against(Comparison("a", 3, (), (), tuple(more)))
+    assert Cause.TINY.says in chart.svg
+    assert Cause.GROUP.says not in chart.svg
 
 
 def test_a_run_without_detections_has_a_page(dataset: Dataset) -> None:

@@ -9,7 +9,7 @@ from oidata.core.auditing.twins import TwinFacts, twin_facts, twins
 from oidata.core.auditing.verification import PairFacts, Sightings, sightings
 from oidata.core.release import defects
 from oidata.core.statistics import counts, placed, tallies, truth_of, usable
-from oidata.core.tables import FLAGS, STATUSES
+from oidata.core.tables import FLAG_VALUES, FLAGS, STATUSES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 # https://storage.googleapis.com/openimages/web/factsfigures.html: drawn by hand twice, machine-made once.
 SOURCES = ("xclick", "freeform", "activemil")
-FLAG_VALUES = {"yes": 1, "no": 0, "unknown": -1}
 
 
 @dataclass(frozen=True)

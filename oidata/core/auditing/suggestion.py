@@ -10,6 +10,7 @@ import numpy as np
 from oidata.core.matcher.anchors import SsdAnchors
 from oidata.core.matcher.search import MAX_CLASS_LOSS, MAX_TRAIN_BOXES, best_anchors
 from oidata.core.matcher.targets import match
+from oidata.core.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -117,7 +118,7 @@ def suggest(  # noqa: PLR0913 - the anchors, how they match, and two splits
     for name, truth in (("train", train), ("validation", validation)):
         num_photos = len(np.unique(truth.image_index))
         if num_photos < MIN_PHOTOS:
-            return Outcome(None, f"{name} has boxes in {num_photos} photos, which is too few to judge by.")
+            return Outcome(None, f"{name} has boxes in {counted(num_photos, 'photo')}, which is too few to judge by.")
     found = best_anchors(anchors, grid_of, matcher, train.sample(MAX_TRAIN_BOXES, seed))
     if found == anchors:
         return Outcome(None, "No other scales and ratios match more boxes of train.")

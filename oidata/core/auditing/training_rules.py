@@ -31,6 +31,11 @@ _CLOSE = 1e-6
 # Shards are numbered with as many digits as there are question marks: train.record-?????-of-00010.
 _SHARDS = re.compile(r"-(\?+)-of-(\d+)$")
 
+# TFOD samples/configs/ssd_mobilenet_v2_oid_v4.config, RMSProp.
+_OID_RATE = 0.0008
+_OID_BATCH = 24
+_HIGH = 2.0
+
 _NUM_FAULTS = 5
 _TFOD_TRAIN = "TFOD protos/train.proto"
 # Not random_image_scale: what it scales, the resizer takes back.
@@ -186,7 +191,7 @@ def _asynchronous(evidence: Evidence) -> Finding | None:
         severity=Severity.WARNING,
         what=f"{workers} replicas train asynchronously.",
         evidence=f"sync_replicas is false: a step is one replica's batch of {evidence.train.batch_size:,}, applied to "
-        f"weights that the other {workers - 1} have changed meanwhile.",
+        f"weights that {counted(workers - 1, 'other has', 'others have')} changed meanwhile.",
         effect="Gradients are stale by about as many steps as there are other replicas, which acts as a higher rate.",
         fix=f"Train on one machine, or set sync_replicas: true and replicas_to_aggregate: {workers}; else lower the "
         "learning rate.",
@@ -279,12 +284,6 @@ def _high_rate(evidence: Evidence) -> Finding | None:
     )
 
 
-# TFOD samples/configs/ssd_mobilenet_v2_oid_v4.config, RMSProp.
-_OID_RATE = 0.0008
-_OID_BATCH = 24
-_HIGH = 2.0
-
-
 def _zooms_in_only(evidence: Evidence) -> Finding | None:
     steps = [_step_name(step) for step in evidence.train.data_augmentation_options]
     if _ZOOMS_OUT.intersection(steps):
@@ -355,7 +354,8 @@ def _differs(evidence: Evidence) -> Finding | None:
         name="differs_from_reference",
         area=Area.TRAINING,
         severity=Severity.INFO,
-        what=f"{len(different)} fields differ from the nearest reference config, {evidence.nearest.name}.",
+        what=f"{counted(len(different), 'field differs', 'fields differ')} from the nearest reference config, "
+        f"{evidence.nearest.name}.",
         evidence=f"{listed}.",
         effect="What was changed knowingly is fine; the rest may be a leftover.",
         fix="Go through the list, and take back what nobody meant to change.",
@@ -383,7 +383,7 @@ def _unknown_fields(evidence: Evidence) -> Finding | None:
         name="unknown_fields",
         area=Area.TRAINING,
         severity=Severity.INFO,
-        what=f"{len(unknown)} fields of the config are not known to this audit.",
+        what=f"{counted(len(unknown), 'field of the config is', 'fields of the config are')} not known to this audit.",
         evidence=f"{listed}.",
         effect="They were passed over; if TFOD does not know them either, it stops with an error.",
         fix="Check their spelling.",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from oidata.core.words import counted
 from oidata.errors import TableError
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ def _xywh_px(scored: EvaluationSet, key: NDArray[np.intp], boxes: NDArray[np.flo
     sizes = scored.photos[["width_px", "height_px"]]
     if (unknown := sizes.isna().any(axis=1)).any():
         first = scored.photos.loc[unknown, "image_id"].iloc[0]
-        message = f"The size of {int(unknown.sum()):,} photos is unknown, {first} among them."
+        message = f"The size of {counted(int(unknown.sum()), 'photo')} is unknown, {first} among them."
         raise TableError(message, "Run the same fetch again: it measures the photos that are there.")
     sides_px = sizes.to_numpy(np.float64)[scored.photo(key)]
     low, high = boxes[:, :2] * sides_px, boxes[:, 2:] * sides_px

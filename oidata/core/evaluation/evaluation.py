@@ -17,7 +17,7 @@ from oidata.core.evaluation.failures import Cause, Error, Kind
 from oidata.core.evaluation.lost_ap import Standing
 from oidata.core.evaluation.open_images_ap import CHALLENGE, PLAIN, V2, open_images_ap
 from oidata.core.evaluation.operating_point import operating_points, thresholds
-from oidata.core.tables import FLAGS
+from oidata.core.tables import FLAG_VALUES, FLAGS
 from oidata.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from oidata.core.evaluation.operating_point import OperatingPoint
     from oidata.core.evaluation.truth_facts import TruthFacts
 
-FLAG_VALUES = {"yes": 1, "no": 0, "unknown": -1}
 
 # What is mended first stands first: what the metric excuses, then what no training can learn, then the rest.
 AREAS = (Area.DATA, Area.ANCHORS, Area.TRAINING)
@@ -166,7 +165,7 @@ def evaluation(  # noqa: PLR0913 - two sets, what is known of them, and how to e
     """
     v2 = open_images_ap(scored, V2)
     if v2.mean_average_precision is None:
-        message = f"All {len(scored.truth):,} boxes to be found are group boxes or stripped."
+        message = f"Every box to be found is a group box or stripped ({len(scored.truth):,})."
         raise DatasetError(message, "Count stripped boxes as ground truth, or choose other splits.")
     points = operating_points(v2, score)
     floor = thresholds(points)

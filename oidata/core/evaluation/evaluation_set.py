@@ -147,7 +147,7 @@ def _xyxy(rows: pd.DataFrame) -> NDArray[np.float32]:
 def _no_ground_truth(cells: Cells, num_ignored: int) -> DatasetError:
     where = f"of {', '.join(cells.classes.names.values())} on the usable photos of {', '.join(cells.splits)}"
     if num_ignored:
-        message = f"All {num_ignored:,} boxes {where} are stripped."
+        message = f"Every box {where} is stripped ({num_ignored:,})."
         return DatasetError(message, "Count stripped boxes as ground truth, or choose other splits.")
     return DatasetError(f"There is no ground truth {where}.", "Choose splits whose photos show the classes.")
 

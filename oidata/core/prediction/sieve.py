@@ -45,8 +45,8 @@ class Sieve:
         Raises ModelError for a score that is none, and ConfigError for a class id without a name, where that is one.
         """
         is_number = np.isfinite(found.scores) & np.isfinite(found.boxes).all(axis=1)
-        seen = found[~is_number | (found.scores > np.float32(self.score_threshold))]
-        is_number = np.isfinite(seen.scores) & np.isfinite(seen.boxes).all(axis=1)
+        is_seen = ~is_number | (found.scores > np.float32(self.score_threshold))
+        seen, is_number = found[is_seen], is_number[is_seen]
         _check_scores(found.scores)
         is_named = np.isin(seen.class_ids, list(self.names))
         if self.is_strict and not is_named.all():

@@ -60,8 +60,7 @@ def held_out(photos: Photos, groups: np.ndarray, fraction: float, seed: int = 0,
     Iterative stratification, rarest class first (Sechidis, Tsoumakas and Vlahavas, On the Stratification of Multi-Label
     Data, ECML PKDD 2011, section 3), then exchanges as long as one helps.
     """
-    if not 0 < fraction < 1:
-        raise UsageError(f"{fraction} of the photos cannot be held out.", "Name a fraction between 0 and 1, as 0.1.")
+    check_fraction(fraction)
     order = places(pd.Series(seeded_order(photos.image_ids, seed), dtype="str"), photos.image_ids)
     ranked, (group, _) = photos.take(order), pd.factorize(groups[order])
     cells = _Cells.of(ranked, group, needed)
@@ -71,6 +70,12 @@ def held_out(photos: Photos, groups: np.ndarray, fraction: float, seed: int = 0,
     is_held_out = np.empty(len(order), bool)
     is_held_out[order] = np.isin(group, cells.groups[np.array(division.is_held_out, bool)])
     return HeldOut(is_held_out, tuple(division.lacking()))
+
+
+def check_fraction(fraction: float) -> None:
+    """Raise UsageError for what is no part of the photos."""
+    if not 0 < fraction < 1:
+        raise UsageError(f"{fraction} of the photos cannot be held out.", "Name a fraction between 0 and 1, as 0.1.")
 
 
 def groups_of(image_ids: pd.Series, duplicates: pd.DataFrame) -> np.ndarray:

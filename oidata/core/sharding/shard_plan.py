@@ -13,7 +13,7 @@ import pandas as pd
 from oidata.core.release.selection import splits_of
 from oidata.core.sharding.admission import REASONS, left_out, leftover
 from oidata.core.sharding.features import DROP, STRIPPED
-from oidata.core.sharding.resplit import groups_of, held_out
+from oidata.core.sharding.resplit import check_fraction, groups_of, held_out
 from oidata.core.sharding.shards import SplitPlan, of_split, photos_of
 from oidata.core.tables import TRAIN, VALIDATION
 from oidata.errors import UsageError
@@ -39,7 +39,7 @@ class Choices:
     num_shards: of every split, or by split, and then of those alone. stripped: what becomes of stripped boxes, one of
     core.sharding.features.STRIPPED. drop_leftover: leave out photos on which an object stays to see without its box.
     with_negatives: photos verified to lack a class become examples without boxes. val_fraction: of the classes that no
-    validation photo shows, which share of the train photos becomes validation (`core.resplit`).
+    validation photo shows, which share of the train photos becomes validation (`core.sharding.resplit`).
 
     Raises UsageError for what cannot be meant.
     """
@@ -56,6 +56,8 @@ class Choices:
         if self.stripped not in STRIPPED:
             message = f"{self.stripped!r} is no way to treat stripped boxes."
             raise UsageError(message, f"Choose one of {', '.join(STRIPPED)}.")
+        if self.val_fraction is not None:
+            check_fraction(self.val_fraction)
         numbers = self.num_shards.values() if isinstance(self.num_shards, Mapping) else [self.num_shards]
         if (fewest := min(numbers, default=1)) < 1:
             raise UsageError(f"{fewest} shards cannot hold anything.", "Ask for one or more.")

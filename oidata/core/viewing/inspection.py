@@ -13,7 +13,7 @@ import numpy as np
 from oidata.core.evaluation.failures import Kind
 from oidata.core.release.defects import collateral
 from oidata.core.statistics import places
-from oidata.core.tables import COORDINATES, FLAGS
+from oidata.core.tables import COORDINATES, FLAG_VALUES, FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -26,15 +26,14 @@ if TYPE_CHECKING:
 FOUND, MISSED, STRIPPED, IGNORED, BELOW = "found", "missed", "stripped", "ignored", "below the threshold"
 MATCHED, FORCED_ONLY, STARVED = "matched", "forced only", "starved"
 NUMBERS: Final = ("best_anchor_iou", "num_positive_anchors", "is_starved", "is_forced_only", "side_px")
-_WORDS: Final = {1: "yes", 0: "no", -1: "unknown"}
 
 
 @dataclass(frozen=True, eq=False)
 class Judged:
     """A run: DETECTIONS, and how an evaluation judged them, if there was one.
 
-    processed: the photos that were looked at. failures: FAILURES. thresholds: by MID, the score from which a detection
-    counted; those below are not shown, unless they explain a miss.
+    processed: the photos that were looked at, and judged if any were. failures: FAILURES. thresholds: by MID, the score
+    from which a detection counted; those below are not shown, unless they explain a miss.
     """
 
     detections: pd.DataFrame
@@ -88,7 +87,8 @@ def _names(mids: pd.Series, classes: LabelMap) -> pd.Series:
 
 def _boxes(boxes: pd.DataFrame, classes: LabelMap, numbers: pd.DataFrame, run: Judged | None) -> pd.DataFrame:
     is_other = boxes["mid_original"] != boxes["mid"]
-    words = {flag: boxes[flag].map(_WORDS) for flag in FLAGS}
+    in_words = {value: word for word, value in FLAG_VALUES.items()}
+    words = {flag: boxes[flag].map(in_words) for flag in FLAGS}
     shown = boxes.assign(
         label=_names(boxes["mid"], classes),
         release_class=_names(boxes["mid_original"].where(is_other), classes),
@@ -124,8 +124,9 @@ def _detections(images: pd.DataFrame, classes: LabelMap, run: Judged) -> tuple[p
     if run.thresholds is not None:
         least = rows["mid"].map(run.thresholds).fillna(0).to_numpy()
         is_below = (rows["score"].to_numpy() < least) & rows["cause"].isna().to_numpy()
+    is_judged = rows["image_id"].isin(run.processed)
     outcome = rows["error"].astype(object).where(rows["error"].notna(), IGNORED)
-    rows["outcome"] = outcome.where(rows["cause"].notna(), FOUND).mask(is_below, BELOW)
+    rows["outcome"] = outcome.where(rows["cause"].notna(), FOUND).mask(is_below, BELOW).where(is_judged, None)
     shown = rows[~is_below | rows["row"].isin(told["row"]).to_numpy()].reset_index(drop=True)
     return shown, len(rows) - len(shown)
 
