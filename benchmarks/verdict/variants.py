@@ -49,6 +49,7 @@ class Data:
 
 BASE_DATA: Final = Data()
 BOXED_DATA: Final = Data("boxed", drops_unboxed=True)
+_DEFAULT_DATA: Final = Data("truncated-dropped", flags=("group", "depiction", "truncated"))
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,16 @@ VARIANTS: Final = (
     Variant("groups-kept", "group boxes train as any other", GROUPS, Data("groups-kept", flags=("depiction",))),
     Variant("stripped-ignored", "stripped boxes stay, with weight 0", GROUPS, stripped=IGNORE),
     Variant("photos-dropped", "photos that show a stripped object are left out", GROUPS, drops_leftover=True),
+    Variant(
+        "truncated-dropped", "truncated boxes are dropped too, as oidata strip does unasked", GROUPS, _DEFAULT_DATA
+    ),
+    Variant(
+        "truncated-photos-dropped",
+        "the same, and photos that show a stripped object are left out",
+        GROUPS,
+        _DEFAULT_DATA,
+        drops_leftover=True,
+    ),
     Variant("min-scale", f"min_scale {OPENED_MIN_SCALE:g}", ANCHORS, min_scale=OPENED_MIN_SCALE),
     Variant("suggested-anchors", "the anchors that the audit suggests", ANCHORS, takes_suggestion=True),
     Variant("constant-rate", "the learning rate never decays", RATE, decays=False),
