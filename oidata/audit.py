@@ -25,6 +25,7 @@ from oidata.core.auditing.training_rules import TRAINING_RULES
 from oidata.core.config.pipeline import nearest
 from oidata.core.statistics import Cells, ground_truth, usable
 from oidata.core.tables import AUDIT_BOXES, TRAIN, VALIDATION, Tables
+from oidata.dataset import AUDIT_NAME, AUDIT_PAGE_NAME
 from oidata.errors import DatasetError
 from oidata.io.configs import REFERENCE_NAMES, label_maps, read_config, references, unread_paths
 from oidata.io.decode import decode_photos, fingerprints
@@ -118,7 +119,8 @@ class AuditReport:
 
     def summary(self) -> Summary:
         """For a person."""
-        return summary(self.evidence, self.findings, self.verdict, self.about, self.not_done)
+        found = summary(self.evidence, self.findings, self.verdict, self.about, self.not_done)
+        return replace(found, page=f"{self.directory}/{AUDIT_NAME}/{AUDIT_PAGE_NAME}")
 
     @property
     def about(self) -> str:

@@ -244,15 +244,16 @@ def strip_command(
     _print(report, report.summary, as_json=as_json)
 
 
-@app.command("audit")
+@app.command("audit", short_help="Say what this dataset, these anchors and this config can and cannot learn.")
 def audit_command(
     dataset: DirectoryOption = Path("data"),
     config: Annotated[
         str | None,
         typer.Option(
             metavar="FILE|NAME",
-            help="A pipeline.config, or a reference: ssd_mobilenet_v2_coco, …_quantized_300x300_coco, …_oid_v4, "
-            "…_fpnlite_320x320.  [default: the one given last, else ssd_mobilenet_v2_coco]",
+            help="A pipeline.config; or a reference without its ssd_mobilenet_v2_: coco, coco_2018, oid_v4, "
+            "quantized_300x300_coco, 320x320, fpnlite_320x320; or sample:, that of the sample's SSD.  [default: the "
+            "one given last, else coco]",
         ),
     ] = None,
     against: Annotated[
@@ -287,6 +288,7 @@ def audit_command(
     report = audit(Dataset.open(dataset), request, _progress(quiet=as_json))
     _print(report, report.summary, as_json=as_json)
     if fail_on != FailOn.never and reaches(report.findings, Severity(fail_on)):
+        complain(f"There is a finding as severe as --fail-on {fail_on.value}, or worse: exit code {EXIT_GATE}.")
         raise typer.Exit(EXIT_GATE)
 
 
@@ -457,7 +459,7 @@ def predict_command(
     _print(report, report.summary, as_json=as_json)
 
 
-@app.command("evaluate")
+@app.command("evaluate", short_help="Score a trained model by each metric, and say why it fails where it fails.")
 def evaluate_command(
     file: Annotated[
         Path | None,
@@ -522,7 +524,7 @@ def evaluate_command(
     _print(report, report.summary, as_json=as_json)
 
 
-@app.command("inspect")
+@app.command("inspect", short_help="Open the FiftyOne App on the dataset, and on the failures of a run.")
 def inspect_command(
     context: typer.Context,
     dataset: DirectoryOption = Path("data"),
@@ -598,7 +600,7 @@ def inspect_command(
         shown.wait()
 
 
-@app.command("demo")
+@app.command("demo", short_help="Take every verb to the embedded sample, with the sample's own SSD.")
 def demo_command(
     context: typer.Context,
     dataset: Annotated[
@@ -626,7 +628,7 @@ def demo_command(
         typer.echo(f"  {path}")
     if open_:
         inspect_command(context, dataset)
-    else:
+    elif report.steps[-1].is_done:
         typer.echo(f"The failures in the FiftyOne App:\n  oidata inspect -d {dataset}")
 
 

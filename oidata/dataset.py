@@ -50,6 +50,7 @@ MANIFEST_NAME = "manifest.tsv"
 ATTRIBUTION_NAME = "ATTRIBUTION.csv"
 AUDIT_NAME = "audit"
 AUDIT_REPORT_NAME = "report.json"
+AUDIT_PAGE_NAME = "report.html"
 SHARDS_NAME = "shards"
 _ATTRIBUTION_COLUMNS = ("author", "author_url", "license", "title", "landing_url")
 
@@ -214,7 +215,7 @@ class Dataset:
         for schema, frame in frames.items():
             self._write(frame, schema, directory)
         files.write_text(directory / AUDIT_REPORT_NAME, files.json_text(report))
-        files.write_text(directory / "report.html", html)
+        files.write_text(directory / AUDIT_PAGE_NAME, html)
 
     def duplicates(self) -> pd.DataFrame | None:
         """DUPLICATES, as the last audit found them; None where it cannot be relied on, and a new audit is the remedy.

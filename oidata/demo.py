@@ -67,7 +67,7 @@ def _steps(directory: Path, progress: Progress) -> Iterator[Step]:
     yield Step(
         f"oidata predict {sample.NAME} {where}",
         predicted.summary().headline,
-        "On photos that the SSD was not trained on: it saw others of the same generator.",
+        "Up to 100 of each photo, most with low scores. The SSD was trained on other photos of this generator.",
     )
     evaluated = evaluate.evaluate(dataset, evaluate.Request(run=predicted.name))
     yield Step(f"oidata evaluate {where}", evaluated.about, _lost(evaluated))
@@ -91,28 +91,31 @@ def _evenness(report: ShardReport) -> str:
 def _lost(report: evaluate.EvaluationReport) -> str:
     lost = report.evaluation.lost
     return (
-        f"{_opening(report.verdict)} mAP at an IoU of 0.5 is {lost.plain_ap:.2f}. Mended, the data would give "
-        f"{lost.data:.2f} more, anchors and input size {lost.anchors:.2f}, and training {lost.training:.2f}."
+        f"{_opening(report.verdict)} mAP at an IoU of 0.5 is {lost.plain_ap:.2f} as TFOD counts, and {lost.ap:.2f} by "
+        f"the rules of Open Images for groups. Of the rest, the data would give {lost.data:.2f}, anchors and input "
+        f"size {lost.anchors:.2f}, and training {lost.training:.2f}."
     )
 
 
 def _opening(verdict: Verdict) -> str:
-    """Its first sentence: dataset or hyperparameters."""
-    return verdict.text.partition(". ")[0].rstrip(".") + "."
+    """Its first line: dataset or hyperparameters, and what is to be kept in mind."""
+    return verdict.text.partition("\n")[0]
 
 
 def _inspected(dataset: Dataset, run: str, command: str, progress: Progress) -> Step:
     try:
         report = inspect.inspect(dataset, inspect.Request(run), progress)
     except DatabaseError as error:
-        return Step(command, "Not done: FiftyOne has no database.", str(error))
+        return Step(command, "Not done: there is no database for FiftyOne.", str(error), is_done=False)
     return Step(command, report.summary().headline, _views(report))
 
 
 def _views(report: InspectReport) -> str:
     views = sum(bool(view.number) for view in report.views)
     opened = next(view for view in report.views if view.name == report.opened)
-    return (
+    unshown = [note for note in report.notes if note.startswith("Not shown")]
+    text = (
         f"{counted(views, 'view')} of what fails; it opens on “{opened.name}”, {counted(opened.num_photos, 'photo')} "
         "with the worst first."
     )
+    return " ".join((text, *unshown))

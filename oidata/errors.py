@@ -63,6 +63,8 @@ class UnknownClassError(UsageError):
     def __init__(self, name: str, close: Sequence[str], listed_in: str = "") -> None:
         if close:
             hint = f"Did you mean {' or '.join(close)}?"
+            if any(" " in each for each in close):
+                hint += " Quote a name of several words."
         elif listed_in:
             hint = f"Its classes are listed in {listed_in}"
         else:

@@ -132,7 +132,8 @@ class EvaluationReport:
 
     def summary(self) -> Summary:
         """For a person."""
-        return summary(self.about, self.evaluation, self.verdict, self.against, self.notes)
+        found = summary(self.about, self.evaluation, self.verdict, self.against, self.notes)
+        return replace(found, page=str(self.run.page_path))
 
     @property
     def about(self) -> str:

@@ -14,7 +14,7 @@ from oidata.core.prediction.sieve import Sieve
 from oidata.core.release.selection import splits_of
 from oidata.core.statistics import places, usable
 from oidata.core.tables import TEST, VALIDATION
-from oidata.core.words import counted
+from oidata.core.words import counted, listed
 from oidata.errors import ConfigError, DatasetError, ModelError, OidataError, PhotoError, StorageError, UsageError
 from oidata.io import files
 from oidata.io.checkpoints import Checkpoint, Checkpoints
@@ -156,7 +156,8 @@ class _Model:
         path, origin = _label_map(dataset, request)
         names, mids = read_label_map(path, dataset.info.classes), dataset.info.classes.mids
         if not set(mids) & set(names.values()):
-            fault = f"{path} has no class of the dataset: none of {', '.join(dataset.info.classes.names.values())}."
+            ours = ", ".join(dataset.info.classes.names.values())
+            fault = f"{path} has no class of the dataset, which is of {ours}; it has {listed(names.values())}."
             raise ConfigError(fault, "Give the label map that the model was trained with: --label-map.")
         _check_ids(names, detector.num_classes, path, is_strict=origin == "dataset")
         config = detector.config or config

@@ -136,6 +136,11 @@ class Run:
         """Where the config of the model is, if one was given."""
         return self.path / CONFIG_NAME
 
+    @property
+    def page_path(self) -> Path:
+        """Where the page of the last evaluation is, if there was one."""
+        return self.path / REPORT_NAME
+
     def detections(self) -> pd.DataFrame:
         """DETECTIONS."""
         return self._read(DETECTIONS, "predict")
@@ -162,7 +167,7 @@ class Run:
         files.remove(self.path / EVALUATION_NAME)  # it says what the table was made from
         write_table(self.path, FAILURES, failures)
         files.write_text(self.path / EVALUATION_NAME, files.json_text(report))
-        files.write_text(self.path / REPORT_NAME, html)
+        files.write_text(self.page_path, html)
 
     def _read(self, schema: Schema, verb: str) -> pd.DataFrame:
         try:

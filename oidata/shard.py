@@ -218,7 +218,8 @@ def _bytes(target: Output, name: str) -> bytes:
 def _other_content(target: Output, names: Sequence[str]) -> DatasetError:
     more = f" and {len(names) - 1:,} more" if names[1:] else ""
     message = f"{target.url} has other content: {names[0]}{more}."
-    return DatasetError(message, "Name another place with --out, or replace it with --overwrite.")
+    hint = "Ask for the same shards again, name another place with --out, or replace these with --overwrite."
+    return DatasetError(message, hint)
 
 
 @dataclass(frozen=True, eq=False)

@@ -238,7 +238,7 @@ def test_a_label_map_of_another_model_is_refused(dataset: Dataset, exported_mode
     """One without any class of the dataset, or with more ids than the model has classes, is an error."""
     colours = exported_models / "colours.tflite"
     label_map.write_text('item { id: 1 name: "Bicycle" }')
-    with pytest.raises(ConfigError, match=r"map\.pbtxt has no class of the dataset: none of Lemon, Cheese"):
+    with pytest.raises(ConfigError, match=r"no class of the dataset, which is of Lemon, Cheese; it has Bicycle"):
         predict(dataset, Request(colours, label_map=label_map))
     dataset.label_map_path.parent.mkdir()
     dataset.label_map_path.write_text('item { id: 1 name: "Lemon" }')

@@ -1,6 +1,6 @@
 """Trained weights as TFLite: float16, with the raw outputs of TFOD's exporters.
 
-cd benchmarks && python -m ssd.export ssd/ssd_300.config ../build/ssd/weights.npz ../build/ssd.tflite
+cd benchmarks && python -m ssd.export ../oidata/sample/ssd/pipeline.config ../build/ssd/weights.npz ../build/ssd.tflite
 """
 
 from __future__ import annotations

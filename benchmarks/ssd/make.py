@@ -60,20 +60,17 @@ class Maker:
         self._oidata("strip", "--no-truncated")
         self._oidata("shard", "--splits", "10", "--leftover", "drop-image")
 
-    def train(self, name: str, *arguments: object) -> Path:
-        """Train by NAME.config and return the weights."""
+    def train(self, name: str, config: Path, *arguments: object) -> Path:
+        """Train by a config and return the weights."""
         out = self.work / name
         places = ("--shards", self.data / "shards", "--out", out)
-        self._python("ssd.train", HERE / f"{name}.config", *places, *arguments, environment=HOARDING)
+        self._python("ssd.train", config, *places, *arguments, environment=HOARDING)
         return out / "weights.npz"
 
-    def export(self, name: str, weights: Path) -> None:
-        """Put the model where the sample has it, with its config and its label map."""
-        place = sample.MODEL.parent
-        place.mkdir(exist_ok=True)
-        self._python("ssd.export", HERE / f"{name}.config", weights, sample.MODEL)
-        shutil.copyfile(HERE / f"{name}.config", sample.CONFIG)
-        shutil.copyfile(self.data / "shards/label_map.pbtxt", place / "label_map.pbtxt")
+    def export(self, weights: Path) -> None:
+        """Put the model and its label map beside the sample's config."""
+        self._python("ssd.export", sample.CONFIG, weights, sample.MODEL)
+        shutil.copyfile(self.data / "shards/label_map.pbtxt", sample.MODEL.parent / "label_map.pbtxt")
 
     def measure(self) -> None:
         """Say how the model fares on the drawn photos of validation, and on the sample's."""
@@ -97,8 +94,8 @@ def main() -> None:
     maker.work.mkdir(parents=True, exist_ok=True)
     maker.draw()
     maker.prepare()
-    small = maker.train("ssd_160")
-    maker.export("ssd_300", maker.train("ssd_300", "--checkpoint", small))
+    small = maker.train("ssd_160", HERE / "ssd_160.config")
+    maker.export(maker.train("ssd_300", sample.CONFIG, "--checkpoint", small))
     maker.measure()
 
 

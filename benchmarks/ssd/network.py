@@ -34,7 +34,7 @@ def build(ssd: Ssd, anchors: AnchorGrid) -> keras.Model:
         or not predictor.use_depthwise
     ):
         fault = "Only ssd_mobilenet_v2 with a depthwise box predictor of kernel_size 3 is built here."
-        raise ConfigError(fault, "Begin from benchmarks/ssd/ssd_300.config.")
+        raise ConfigError(fault, "Begin from oidata/sample/ssd/pipeline.config.")
     size = ssd.image_resizer.fixed_shape_resizer
     backbone = keras.applications.MobileNetV2(
         input_shape=(size.height, size.width, 3), alpha=extractor.depth_multiplier, include_top=False, weights=None

@@ -1,6 +1,6 @@
 """Train an SSD MobileNet V2 on shards of oidata, as a pipeline.config says. Stopped at any moment, it goes on.
 
-    cd benchmarks && python -m ssd.train ssd/ssd_300.config --shards ../data/shards --out ../build/ssd
+    cd benchmarks && python -m ssd.train ssd/ssd_160.config --shards ../data/shards --out ../build/ssd
 
 OUT gets `weights.npz` when the last step is done, and `log.csv` with the losses along the way.
 """

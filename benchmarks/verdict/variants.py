@@ -106,12 +106,10 @@ VARIANTS: Final = (
     Variant("groups-kept", "group boxes train as any other", GROUPS, Data("groups-kept", flags=("depiction",))),
     Variant("stripped-ignored", "stripped boxes stay, with weight 0", GROUPS, stripped=IGNORE),
     Variant("photos-dropped", "photos that show a stripped object are left out", GROUPS, drops_leftover=True),
-    Variant(
-        "truncated-dropped", "truncated boxes are dropped too, as oidata strip does unasked", GROUPS, _DEFAULT_DATA
-    ),
+    Variant("truncated-dropped", "truncated boxes are dropped as well", GROUPS, _DEFAULT_DATA),
     Variant(
         "truncated-photos-dropped",
-        "the same, and photos that show a stripped object are left out",
+        "the same, and photos that show a stripped object left out",
         GROUPS,
         _DEFAULT_DATA,
         drops_leftover=True,

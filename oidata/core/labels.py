@@ -66,7 +66,9 @@ class LabelMap:
         typed = _key(name)
         similar = difflib.get_close_matches(typed, by_key, n=3)
         containing = [key for key in by_key if typed in key] if len(typed) >= _TELLING_LENGTH else []
-        return [by_key[key] for key in dict.fromkeys([*similar, *containing])][:_NUM_CLOSE]
+        # A word of a name, as a shell leaves it of two that are not quoted, is that name sooner than one like it.
+        of_words = [key for key in containing if name.casefold() in by_key[key].casefold().split()]
+        return [by_key[key] for key in dict.fromkeys([*of_words, *similar, *containing])][:_NUM_CLOSE]
 
 
 def _key(name: str) -> str:

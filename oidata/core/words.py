@@ -1,4 +1,4 @@
-"""Numbers and lists in words."""
+"""Numbers, shares and lists in words."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 def counted(number: int, one: str, many: str = "") -> str:
     """A number and what it counts: `1 photo`, `1,234 photos`; `many` is the plural where that is not `one` and an s."""
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def percent(share: float, digits: int = 0, sign: str = "-") -> str:
+    """A share of 1 as a percentage: `48 %`; with the sign + one that has a sign: `+4.8 %`."""
+    return f"{100 * share:{sign}.{digits}f} %"
 
 
 def listed(names: Collection[str], most: int = 5) -> str:

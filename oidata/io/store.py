@@ -192,7 +192,7 @@ class OfflineStore(HttpStore):
 
     async def get(self, path: str) -> memoryview:
         """Raise SourceError."""
-        raise SourceError(f"{self._url(path)} was not asked for: run without --offline.", "Run without --offline.")
+        raise SourceError(f"{self._url(path)} is not in the cache, and was not asked for.", "Run without --offline.")
 
 
 def _tag(response: Response) -> str:

@@ -12,6 +12,7 @@ from oidata.core.auditing.duplicates import DUPLICATES
 from oidata.core.auditing.verification import sightings
 from oidata.core.statistics import Cells, usable
 from oidata.core.tables import AUDIT_BOXES, COORDINATES, TRAIN
+from oidata.core.words import counted
 from oidata.errors import PhotoError
 from oidata.report.gallery import Outline, thumbnail
 from oidata.report.page import Gallery, Picture
@@ -78,7 +79,8 @@ class _Shelf:
                 pictures.append(picture)
             if len(pictures) == NUM_PICTURES:
                 break
-        return Gallery(title, text, len(photos), tuple(pictures))
+        counts = f"{counted(len(subjects), 'box', 'boxes')} on {counted(len(photos), 'photo')}"
+        return Gallery(title, f"{text} {counts}.", len(photos), tuple(pictures))
 
     def picture(self, image_id: str, subjects: Iterable[str], text: str) -> Picture | None:
         """A photo with all its boxes, those of `subjects` in red; None where it cannot be decoded."""

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Step:
-    """A verb at work: the command that does the same, what it did in a line, and what it found in some more."""
+    """A verb at work: the command that does the same, what it did in a line, and what it found in some more.
+
+    is_done: not where there is no database for FiftyOne; then `found` says why.
+    """
 
     command: str
     did: str
     found: str
+    is_done: bool = True
 
 
 @dataclass(frozen=True)

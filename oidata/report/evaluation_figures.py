@@ -9,7 +9,7 @@ import numpy as np
 from oidata.core.auditing.findings import Area
 from oidata.core.auditing.matching import SIZE_EDGES_PX
 from oidata.core.evaluation.failures import Cause
-from oidata.core.words import counted
+from oidata.core.words import counted, percent
 from oidata.report import evaluation_plots as plots
 from oidata.report.evaluation_tables import KINDS
 from oidata.report.page import Figure, HeatCell, HeatTable
@@ -155,8 +155,12 @@ def errors(found: Evaluation) -> tuple[Figure, ...]:
 
 def _errors_by_class(found: Evaluation) -> Figure:
     totals = {one.mid: sum(each.num_per_class[one.mid] for each in found.errors) for one in found.v2.classes}
-    most = sorted(found.v2.classes, key=lambda one: -totals[one.mid])[:_A_FIGURE]
-    values = {one.display_name: [each.num_per_class[one.mid] for each in found.errors] for one in most}
+    most = sorted(totals, key=lambda mid: -totals[mid])[:_A_FIGURE]
+    values = {
+        one.display_name: [each.num_per_class[one.mid] for each in found.errors]
+        for one in found.v2.classes  # in their order, for their colours
+        if one.mid in most
+    }
     more = f" The {_A_FIGURE} classes with most errors." if len(totals) > _A_FIGURE else ""
     svg = bars([each.error for each in found.errors], values, "error", "number")
     return Figure(svg, f"Errors by class (of the detection, or of the missed box).{more}")
@@ -169,7 +173,7 @@ def confusion(found: Evaluation) -> HeatTable:
     for place, (name, row) in enumerate(zip((*names, "no box"), found.confusion, strict=True)):
         total = max(sum(row), 1)
         cells = [
-            HeatCell(f"{number:,}", f"{number / total:.0%}" if number else "", number / total, place == column)
+            HeatCell(f"{number:,}", percent(number / total) if number else "", number / total, place == column)
             for column, number in enumerate(row)
         ]
         if place == len(names):

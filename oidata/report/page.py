@@ -7,12 +7,13 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from oidata import __version__
+from oidata.core.auditing.findings import by_area
 from oidata.report.summary import Table, cell
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from oidata.core.auditing.findings import Finding, Verdict
+    from oidata.core.auditing.findings import Area, Finding, Verdict
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,11 @@ class Page:
     verdict: Verdict | None = None
     findings: tuple[Finding, ...] = ()
     sections: tuple[Section, ...] = field(default=())
+
+    @property
+    def findings_by_area(self) -> dict[Area, list[Finding]]:
+        """For the template: the area of the worst finding first."""
+        return by_area(self.findings)
 
 
 def render(page: Page) -> str:

@@ -173,7 +173,7 @@ def _draw_marks(axes: Axes, marks: Sequence[Mark]) -> None:
         if not low <= mark.at <= high:
             continue
         axes.axvline(mark.at, color=MARK, linewidth=0.8, linestyle=":")
-        place, half = log(mark.at / low) / log(high / low), _CHARACTER * len(mark.label) / 2
+        place, half = log(mark.at / low) / log(high / low), _CHARACTER * (len(mark.label) + 1) / 2
         line = next((line for line, end in enumerate(ends) if end <= place - half), len(ends))
         ends[line : line + 1] = [place + half]
         axes.annotate(

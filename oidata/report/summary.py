@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from oidata.core.words import percent
+
 if TYPE_CHECKING:
     from oidata.core.auditing.findings import Finding
 
@@ -17,7 +19,7 @@ class Share:
     whole: float
 
     def __str__(self) -> str:
-        return f"{100 * self.part / self.whole:.1f} %" if self.whole else "-"
+        return percent(self.part / self.whole, 1) if self.whole else "-"
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class Table:
 class Summary:
     """A headline, then tables, then notes: each a sentence or two that the reader should not miss.
 
-    Last come findings, the most severe first, a patch to be copied, and what it all comes to.
+    Last come findings, the most severe first, a patch to be copied, what it all comes to, and where the page with plots
+    and pictures is, if there is one.
     """
 
     headline: str
@@ -72,6 +75,7 @@ class Summary:
     findings: tuple[Finding, ...] = ()
     patch: str = ""
     verdict: str = ""
+    page: str = ""
 
 
 def filled(*tables: Table) -> tuple[Table, ...]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 from rich import box
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from oidata.core.auditing.findings import Severity
+from oidata.core.auditing.findings import Severity, by_area
 from oidata.report.summary import cell
 
 if TYPE_CHECKING:
@@ -33,8 +32,9 @@ def show(summary: Summary, console: Console) -> None:
     if summary.notes:
         console.print()
     for note in summary.notes:
-        console.print(f"• {escape(note)}", highlight=False, soft_wrap=not console.is_terminal)
-    for area, findings in groupby(sorted(summary.findings, key=_area), key=_area):
+        text = _wrapped(note, console, "• ", "  ") if console.is_terminal else f"• {note}"
+        console.print(escape(text), highlight=False, soft_wrap=True)
+    for area, findings in by_area(summary.findings).items():
         console.print(f"\n[italic]{area.title()}[/italic]", highlight=False)
         for finding in findings:
             _show_finding(finding, console)
@@ -43,16 +43,18 @@ def show(summary: Summary, console: Console) -> None:
             f"\n[italic]Suggested[/italic]\n{escape(summary.patch.rstrip())}", highlight=False, soft_wrap=True
         )
     if summary.verdict:
-        text = textwrap.fill(f"Verdict: {summary.verdict}", min(console.width, _TEXT_WIDTH))
+        lines = f"Verdict: {summary.verdict}".splitlines()
+        text = "\n".join(_wrapped(line, console, others="  ") for line in lines)
         console.print(f"\n[bold]{escape(text)}[/bold]", highlight=False, soft_wrap=True)
+    if summary.page:
+        console.print(f"\nPlots and pictures: {escape(summary.page)}", highlight=False, soft_wrap=True)
 
 
 def show_step(step: Step, console: Console) -> None:
     """Print a step of the demo."""
     console.print(f"[bold]$ {escape(step.command)}[/bold]", highlight=False, soft_wrap=True)
     for text in (step.did, step.found):
-        lines = textwrap.wrap(text, min(console.width, _TEXT_WIDTH), break_long_words=False, break_on_hyphens=False)
-        console.print(escape("\n".join(lines)), highlight=False, soft_wrap=True)
+        console.print(escape(_wrapped(text, console)), highlight=False, soft_wrap=True)
     console.print()
 
 
@@ -69,16 +71,20 @@ def _show_table(table: Table, console: Console) -> None:
         console.out(line.rstrip(), highlight=False)
 
 
-def _area(finding: Finding) -> str:
-    return finding.area
-
-
 def _show_finding(finding: Finding, console: Console) -> None:
-    style, width = _STYLES[finding.severity], min(console.width, _TEXT_WIDTH)
+    style = _STYLES[finding.severity]
     console.print(f"[{style}]{finding.severity:<8}[/{style}][bold]{escape(finding.what)}[/bold]", highlight=False)
     for text, first in ((finding.evidence, ""), (finding.fix, "→ ")):
-        lines = textwrap.fill(text, width, initial_indent=_INDENT + first, subsequent_indent=_INDENT)
+        lines = _wrapped(text, console, _INDENT + first, _INDENT)
         console.print(escape(lines), highlight=False, soft_wrap=True)
+
+
+def _wrapped(text: str, console: Console, first: str = "", others: str = "") -> str:
+    """The text in lines that begin so; a path or a field of a config stays in one piece."""
+    width = min(console.width, _TEXT_WIDTH)
+    return textwrap.fill(
+        text, width, initial_indent=first, subsequent_indent=others, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _rich(table: Table) -> RichTable:

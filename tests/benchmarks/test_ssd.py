@@ -13,8 +13,8 @@ from oidata.core.prediction.postprocessing import BoxCoder
 from oidata.errors import ConfigError
 from oidata.io.configs import read_config
 
-CONFIG = Path("benchmarks/ssd/ssd_300.config")
-GRID = Detector.of(read_config(CONFIG)).grid_for(300, 300)
+CONFIG = read_config(sample.CONFIG)
+GRID = Detector.of(CONFIG).grid_for(300, 300)
 
 
 def boxes(rng: np.random.Generator, count: int) -> np.ndarray:
@@ -71,7 +71,7 @@ def test_the_miner_keeps_positives_and_the_hardest_negatives() -> None:
     weights = np.ones((2, 7), np.float32)
     truth = Assignment(np.zeros((2, 7, 4), np.float32), one_hot, positive, weights)
     encodings = np.full((2, 7, 4), 2, np.float32)
-    loss = read_config(CONFIG).message.model.ssd.loss
+    loss = CONFIG.message.model.ssd.loss
     by_class, by_place = losses(tf.constant(encodings), tf.constant(logits), truth, loss)
     # Of a background anchor softplus(0) for background, which is not told, and softplus(logit) for the class.
     counted = [0, 2, 1, 3, 5, 4, 3]
@@ -101,8 +101,3 @@ def test_a_checkpoint_can_be_taken_over_in_part(tmp_path: Path) -> None:
         fresh = variables(0)
         assert restore(fresh, tmp_path / "weights.npz", without) == 7
         assert [float(np.asarray(each)[0]) for each in fresh] == kept
-
-
-def test_the_sample_has_the_config_of_its_training() -> None:
-    """What lies beside the model is what trained it, to the letter."""
-    assert sample.CONFIG.read_bytes() == CONFIG.read_bytes()

@@ -135,23 +135,27 @@ Found by size at the network's input
  ≥192           3       2   66.7 %
 
 • Causes: of several the first counts; in all is how many boxes or detections each applies to. Gains
-are of mAP, one cause mended after the other: data, anchors, training, and of each the missed boxes
-first.
+  are of mAP, one cause mended after the other: data, anchors, training, and of each the missed
+  boxes first.
 • Why the metrics differ: COCO's AP is a mean over IoUs up to 0.95 (at 0.75 it is 0.414); 6 group
-boxes without a detection, missed for the Challenge and TFOD's default alone; 10 detections in group
-boxes, false for TFOD's default unless the group as a whole fits; 146 detections of classes that
-nobody looked for, which the Challenge drops.
+  boxes without a detection, missed for the Challenge and TFOD's default alone; 10 detections in
+  group boxes, false for TFOD's default unless the group as a whole fits; 146 detections of classes
+  that nobody looked for, which the Challenge drops.
 • Anchors, input size and suppression are those of ssd_mobilenet_v2_coco (a reference config, since
-none was given: name yours with --config).
+  none was given: name yours with --config).
 
-Verdict: It is the hyperparameters (anchors, input size, training) more than the dataset. mAP at an
-IoU of 0.5 is 0.430 if every box counts as one object: 0.570 are lost. The rules of Open Images for
-group boxes take another 0.011. Mended in this order, the data would give 0.063, anchors and input
-size 0.099, and training 0.419, which is all that no other cause explains. First, objects missed
-though anchors reach them (22 boxes, +0.118 mAP): look at them, begin from a checkpoint, and add
-photos. Then, classes that are mixed up (15 detections, +0.095 mAP): look at them, and fetch more
-photos that show both. After that, detections on the background (25 detections, +0.072 mAP): look
-for objects without a box, and fetch --negatives.
+Verdict: It is the hyperparameters (anchors, input size, training) more than the dataset.
+mAP at an IoU of 0.5 is 0.430 if every box counts as one object: 0.570 are lost. The rules of Open
+  Images for group boxes take another 0.011. Mended in this order, the data would give 0.063,
+  anchors and input size 0.099, and training 0.419, which is all that no other cause explains.
+First, objects missed though anchors reach them (22 boxes, +0.118 mAP): look at them, begin from a
+  checkpoint, and add photos.
+Then, classes that are mixed up (15 detections, +0.095 mAP): look at them, and fetch more photos
+  that show both.
+After that, detections on the background (25 detections, +0.072 mAP): look for objects without a
+  box, and fetch --negatives.
+
+Plots and pictures: data/runs/new/report.html
 """
 
 

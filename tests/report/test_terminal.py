@@ -5,6 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
+from oidata.core.auditing.findings import Area, Finding, Severity
 from oidata.report.summary import Summary, Table
 from oidata.report.terminal import show
 
@@ -41,7 +42,7 @@ Photos
  train   40,000
 
 • Collateral: on 1,234 photos a stripped object stays visible without a box, and a detector learns
-it as background.
+  it as background.
 • [link=x]No markup[/link] is taken from what is shown.
 """
 
@@ -77,6 +78,23 @@ def test_a_title_is_as_wide_as_it_is(*, is_terminal: bool) -> None:
     show(Summary("data", (Table("Boxes", ("why", "boxes"), (("reason=1 " * 30, 5),)),)), wide)
     assert isinstance(wide.file, io.StringIO)
     assert max(map(len, wide.file.getvalue().splitlines())) == 100
+
+
+def test_the_worst_finding_comes_first_and_paths_stay_whole() -> None:
+    """Areas stand in the order of their worst, a field of a config is not broken, and last comes where the page is."""
+    path = "train_config.optimizer.adam_optimizer.learning_rate.cosine_decay_learning_rate.total_steps"
+    findings = [
+        Finding(
+            "a", Area.METRIC, Severity.ERROR, "What a.", f"It was read that {path} is 1, not 2.", "", "Mend a.", ""
+        ),
+        Finding("b", Area.DATA, Severity.WARNING, "What b.", "Evidence.", "", "Mend b.", ""),
+        Finding("c", Area.METRIC, Severity.INFO, "What c.", "Evidence.", "", "Mend c.", ""),
+    ]
+    text = shown(Summary("data", findings=tuple(findings), verdict="Both.\nFirst: Mend a.", page="audit/report.html"))
+    assert path in text
+    marks = ["Metric", "What a", "What c", "Data", "What b", "Verdict: Both.\nFirst: Mend a.", "audit/report.html"]
+    places = [text.index(mark) for mark in marks]
+    assert places == sorted(places)
 
 
 def test_a_headline_alone_is_a_line() -> None:

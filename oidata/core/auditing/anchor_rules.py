@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from oidata.core.auditing.evidence import Evidence, Reads, Rule
 from oidata.core.auditing.findings import Area, Finding, Severity
 from oidata.core.tables import TRAIN
-from oidata.core.words import counted
+from oidata.core.words import counted, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,7 @@ def _unmatched(evidence: Evidence) -> Finding | None:
         name="unmatched_boxes",
         area=Area.ANCHORS,
         severity=Severity.ERROR if missed / total >= MANY_UNMATCHED else Severity.WARNING,
-        what=f"{missed / total:.0%} of the train boxes get no anchor at the matcher's threshold.",
+        what=f"{percent(missed / total)} of the train boxes get no anchor at the matcher's threshold.",
         evidence=f"{missed:,} of {total:,} boxes get no anchor at IoU ≥ {_threshold(evidence)} ({listed}); "
         f"{_smallest(evidence)}",
         effect="They are learned from one poor anchor each through the forced match, if at all.",
@@ -76,7 +76,7 @@ def _in_holes(evidence: Evidence) -> Finding | None:
         name="size_holes",
         area=Area.ANCHORS,
         severity=Severity.ERROR if share >= MANY_IN_HOLES else Severity.WARNING,
-        what=f"{share:.0%} of the train boxes have sizes at which anchors miss most squares.",
+        what=f"{percent(share)} of the train boxes have sizes at which anchors miss most squares.",
         evidence=f"Randomly placed squares have less than an even chance of an anchor at {_listed_holes(found)}.",
         effect="Objects of these sizes are found late and with low scores, wherever they lie between the anchors.",
         fix=f"{'Take the suggested anchors, or use' if evidence.patch else 'Use'} {_outgrown(evidence)}",
@@ -93,7 +93,8 @@ def _outgrown(evidence: Evidence) -> str:
 
 def _listed_holes(found: Sequence[HoleFacts]) -> str:
     return "; ".join(
-        f"{_range(facts)} ({counted(facts.num_boxes, 'box', 'boxes')}, {facts.hole.min_share:.0%} of places at worst)"
+        f"{_range(facts)} ({counted(facts.num_boxes, 'box', 'boxes')}, {percent(facts.hole.min_share)} of places at "
+        "worst)"
         for facts in found
     )
 
@@ -147,7 +148,7 @@ def _starved(evidence: Evidence) -> Finding | None:
         area=Area.ANCHORS,
         severity=Severity.WARNING,
         what=f"{starved:,} of {counted(total, 'train box', 'train boxes')} got no anchor at all.",
-        evidence=f"{_share(starved, total)} of them: another box of the photo took their best anchor, "
+        evidence=f"{_share(starved, total)} of the boxes: another box of the photo took their best anchor, "
         "and they have no other.",
         effect="They train as background.",
         fix="Small boxes side by side need a finer grid: a larger input, or an FPN model.",
@@ -182,7 +183,8 @@ def _piles(evidence: Evidence) -> Finding | None:
         area=Area.ANCHORS,
         severity=Severity.WARNING if share >= SOME_STARVED else Severity.INFO,
         what=f"{evidence.num_pile_boxes:,} of {total:,} train boxes stand closer than NMS allows.",
-        evidence=f"{share:.1%} have IoU ≥ {evidence.nms_iou:.2g} with another box of the class; only one is kept.",
+        evidence=f"{percent(share, 1)} have IoU ≥ {evidence.nms_iou:.2g} with another box of the class; only one is "
+        "kept.",
         effect="Even perfect detections of both are cut down to one.",
         fix="Raise post_processing's iou_threshold if piles matter.",
         source="TFOD core/post_processing.py",
@@ -224,7 +226,7 @@ def _threshold(evidence: Evidence) -> str:
 
 
 def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.1%}" if whole else "-"
+    return f"{percent(part / whole, 1)}" if whole else "-"
 
 
 ANCHOR_RULES = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from oidata.core.auditing.evidence import Evidence, Reads, Rule
 from oidata.core.auditing.findings import Area, Finding, Severity
 from oidata.core.tables import TRAIN, VALIDATION
-from oidata.core.words import counted
+from oidata.core.words import counted, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,8 +63,8 @@ def _group_boxes(evidence: Evidence) -> Finding | None:
         area=Area.DATA,
         severity=_severity(kept / total, least=Severity.WARNING),
         what=f"{counted(kept, 'group box trains', 'group boxes train')} as if each were one object.",
-        evidence=f"{kept:,} of {total:,} train boxes ({kept / total:.1%}) have IsGroupOf 1 and are not stripped; "
-        "TFOD's loss never reads group_of.",
+        evidence=f"{kept:,} of {total:,} train boxes ({percent(kept / total, 1)}) have IsGroupOf 1 and are not "
+        "stripped; TFOD's loss never reads group_of.",
         effect="The model learns to put one box around many objects, and that the objects within are background.",
         fix="Run oidata strip, and leave those photos out of the shards.",
         source=f"{_FACTS_PAGE}; TFOD data_decoders/tf_example_decoder.py",
@@ -81,7 +81,7 @@ def _collateral(evidence: Evidence) -> Finding | None:
         name="collateral",
         area=Area.DATA,
         severity=_severity(share),
-        what=f"On {share:.0%} of the train photos with boxes to train on a stripped object stays to be seen.",
+        what=f"On {percent(share)} of the train photos with boxes to train on a stripped object stays to be seen.",
         evidence=f"{facts.num_leftover:,} of {counted(facts.num_with_truth, 'train photo')}."
         f"{others if facts.num_emptied else ''}",
         effect="The hard-example miner picks just those objects as background, against the boxes that remain.",
@@ -151,10 +151,11 @@ def _leakage(evidence: Evidence) -> Finding | None:
         name="leakage",
         area=Area.METRIC,
         severity=_severity(total / max(measured, 1), least=Severity.WARNING),
-        what="Photos stand in two splits.",
+        what=f"{counted(total, 'photo is', 'photos are')} in another split, too.",
         evidence=f"{listed} (the same picture, or nearly).",
         effect="The metric rewards what was learned by heart.",
-        fix="Drop one of each pair: audit/duplicates.parquet lists them.",
+        fix="Drop one of each pair: tag it drop in the App (oidata inspect, view duplicates across splits), then "
+        "oidata inspect --pull. audit/duplicates.parquet lists them.",
         source="Perceptual hash, Hamming distance as in audit/duplicates.parquet",
     )
 
@@ -282,7 +283,7 @@ def _over_photo(evidence: Evidence) -> Finding | None:
         name="boxes_over_photo",
         area=Area.DATA,
         severity=Severity.INFO,
-        what=f"{over / total:.0%} of the train boxes cover nearly the whole photo.",
+        what=f"{percent(over / total)} of the train boxes cover nearly the whole photo.",
         evidence=f"{over:,} of {total:,} boxes cover over 90 % of it.",
         effect="They say that the photo shows the class, and little of where.",
         fix="Look at them; close-ups are fine, a box around everything is not.",

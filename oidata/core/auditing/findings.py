@@ -53,10 +53,19 @@ class Finding:
     source: str
 
 
+def by_area(findings: Iterable[Finding]) -> dict[Area, list[Finding]]:
+    """Findings, the most severe first, by area; so the areas stand in the order of their worst."""
+    areas: dict[Area, list[Finding]] = {}
+    for finding in findings:
+        areas.setdefault(finding.area, []).append(finding)
+    return areas
+
+
 @dataclass(frozen=True)
 class Verdict:
-    """Is it the dataset or the hyperparameters, and what first: `answer` is one word for machines, `text` a paragraph.
+    """Is it the dataset or the hyperparameters, and what first.
 
+    `answer` is one word for machines; `text` says it, then a line for each area, and one for each step to take.
     `answer` is dataset, hyperparameters, both, metric, neither, or (without the train split) unknown. Where training
     was not judged, as of a reference config, the hyperparameters are the anchors alone, and the text says anchors.
     """
@@ -100,8 +109,8 @@ def verdict(
     answer = _answer(serious) if has_train else "unknown"
     opening = _OPENINGS[answer].format("anchors" if Area.TRAINING in unjudged else "hyperparameters")
     areas = Area if has_train else (Area.METRIC,)
-    sentences = [opening, *(_worst_of(area, serious, unjudged) for area in areas), _steps(serious)]
-    return Verdict(answer, " ".join(sentence for sentence in sentences if sentence))
+    lines = [opening, *(_worst_of(area, serious, unjudged) for area in areas), *_steps(serious)]
+    return Verdict(answer, "\n".join(line for line in lines if line))
 
 
 def _answer(serious: Collection[Finding]) -> str:
@@ -128,9 +137,9 @@ def _worst_of(area: Area, serious: Sequence[Finding], unjudged: Mapping[Area, st
     return f"{area.title()}: {own[0].what.removesuffix('.')}{more}."
 
 
-def _steps(serious: Sequence[Finding]) -> str:
+def _steps(serious: Sequence[Finding]) -> list[str]:
     """What to do first: the worst finding of each area, and of equally severe ones the one that is cheapest to mend."""
     words = ("First", "Then", "After that", "Last")
     worst = [next((finding for finding in serious if finding.area == area), None) for area in _BY_COST]
     steps = ranked(finding for finding in worst if finding)
-    return " ".join(f"{word}: {finding.fix}" for word, finding in zip(words, steps, strict=False))
+    return [f"{word}: {finding.fix}" for word, finding in zip(words, steps, strict=False)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from oidata.core.auditing.evidence import Evidence, Reads, Rule
 from oidata.core.auditing.findings import Area, Finding, Severity
 from oidata.core.tables import VALIDATION
+from oidata.core.words import percent
 
 # With so few boxes of a class, one found or missed moves its recall by a point or more.
 FEW_TO_MEASURE = 100
@@ -29,7 +30,7 @@ def _few_to_measure(evidence: Evidence) -> Finding | None:
         what="Validation has too few boxes to tell a better model from a worse one.",
         evidence=f"Validation boxes: {listed}; in brackets the standard error of a recall of one half.",
         effect="mAP moves by points from one checkpoint to the next though nothing has changed.",
-        fix="Fetch more validation photos, or take some from train.",
+        fix="Fetch more validation photos, and evaluate on test as well.",
         source="Standard error of a share, √(p(1 - p)/n)",
     )
 
@@ -53,8 +54,8 @@ def _groups_as_objects(evidence: Evidence) -> Finding | None:
         area=Area.METRIC,
         severity=Severity.WARNING,
         what="The metric takes no account of group boxes.",
-        evidence=f"metrics_set is {named}; {groups:,} of {total:,} validation boxes ({groups / total:.1%}) are groups, "
-        f"of which {kept:,} are kept as ground truth.",
+        evidence=f"metrics_set is {named}; {groups:,} of {total:,} validation boxes ({percent(groups / total, 1)}) are "
+        f"groups, of which {kept:,} are kept as ground truth.",
         effect="A kept group counts as one object that hardly any detection matches; a dropped one turns every "
         "detection in it into a false positive. mAP is too low either way.",
         fix='Set eval_config.metrics_set: "open_images_V2_detection_metrics".',

@@ -10,7 +10,7 @@ import numpy as np
 from oidata.core.matcher.anchors import SsdAnchors
 from oidata.core.matcher.search import MAX_CLASS_LOSS, MAX_TRAIN_BOXES, best_anchors
 from oidata.core.matcher.targets import match
-from oidata.core.words import counted
+from oidata.core.words import counted, percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -129,15 +129,17 @@ def suggest(  # noqa: PLR0913 - the anchors, how they match, and two splits
 def _judged(found: Anchors, train: _Compared, validation: _Compared, names: Mapping[str, str]) -> Outcome:
     gain, low = validation.rows[0].gain, validation.min_gain
     lost = [row for row in (*train.rows, *validation.rows) if row.is_loss]
-    told = f"the anchors that are best on train match {gain:+.1%} of the boxes of validation"
+    told = f"the anchors that are best on train match {percent(gain, 1, '+')} of the boxes of validation"
     if gain < MIN_GAIN:
-        return Outcome(None, f"No gain: {told}, less than {MIN_GAIN:.0%}.")
+        return Outcome(None, f"No gain: {told}, less than {percent(MIN_GAIN)}.")
     if low <= 0:
         return Outcome(None, f"No sure gain: {told}, which is within the noise.")
     if lost:
         name = names.get(lost[0].mid, lost[0].mid)
-        return Outcome(None, f"A class loses: {told}, but {lost[0].gain:+.1%} of those of {name}.")
-    return Outcome(Suggestion(found, train.rows, validation.rows, low), f"A gain: {told}, at least {low:+.1%}.")
+        return Outcome(None, f"A class loses: {told}, but {percent(lost[0].gain, 1, '+')} of those of {name}.")
+    return Outcome(
+        Suggestion(found, train.rows, validation.rows, low), f"A gain: {told}, at least {percent(low, 1, '+')}."
+    )
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,12 @@ _NUM_STEPS = 3
 _LITTLE = 0.01
 """A gain of less than a point of mAP is no step to take."""
 
-_OTHER_ANCHORS = ("sizes that no anchor fits", "change the anchors (see what oidata audit suggests)")
+_OTHER_ANCHORS = ("sizes that no anchor fits", "change the anchors, or enlarge the input (oidata audit says which)")
 _MIXED_UP = ("classes that are mixed up", "look at them, and fetch more photos that show both")
 _FIXES = {
     Cause.STARVED: (
         "boxes that share their best anchor",
-        "more anchors of their size (see what oidata audit suggests)",
+        "a larger input, or an FPN model (see oidata audit)",
     ),
     Cause.SIZE_HOLE: _OTHER_ANCHORS,
     Cause.FORCED_ONLY: _OTHER_ANCHORS,
@@ -64,8 +64,8 @@ def failure_verdict(found: Evaluation) -> Verdict:
     if lost.lost < _LITTLE:
         return Verdict("neither", f"mAP at an IoU of 0.5 is {lost.ap:.3f}: there is nothing to mend.")
     answer = _answer(lost)
-    sentences = (_OPENINGS[answer], *_caution(found.num_truth), _division(lost), *_steps(found.causes))
-    return Verdict(answer, " ".join(sentences))
+    opening = " ".join((_OPENINGS[answer], *_caution(found.num_truth)))
+    return Verdict(answer, "\n".join((opening, _division(lost), *_steps(found.causes))))
 
 
 def _division(lost: LostAp) -> str:

@@ -18,7 +18,7 @@ NOT_OK, DROPPED, NO_BOX, NEGATIVE, LEFTOVER = "not_ok", "dropped", "no_box", "ne
 REASONS: Final = {
     NOT_OK: "missing, or no whole JPEG, which TensorFlow does not decode",
     DROPPED: "dropped by you",
-    NO_BOX: "no box to write (all stripped, say), and not verified to lack a class",
+    NO_BOX: "no box to write, and not verified to lack a class",
     NEGATIVE: "verified to lack a class, without a box",
     LEFTOVER: "shows an object without its box, beside others",
 }

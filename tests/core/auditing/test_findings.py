@@ -60,7 +60,7 @@ def test_the_paragraph_names_what_and_what_first() -> None:
     assert "Training: What a." in text
     assert "Data: What b (2 more)." in text
     assert "Anchors: nothing serious." in text
-    assert text.endswith("First: Mend e. Then: Mend a. After that: Mend b.")
+    assert text.endswith("First: Mend e.\nThen: Mend a.\nAfter that: Mend b.")
 
 
 @pytest.mark.parametrize("findings", [[], [finding()], [finding(Area.ANCHORS)], [finding(), finding(Area.ANCHORS)]])

@@ -74,7 +74,7 @@ def test_small_boxes_lead_to_a_suggestion() -> None:
     assert found.validation[0].gain >= MIN_GAIN
     assert 0 < found.min_gain < found.validation[0].gain
     assert not any(row.is_loss for row in (*found.train, *found.validation))
-    assert f"{found.validation[0].gain:+.1%}" in outcome.reason
+    assert f"{100 * found.validation[0].gain:+.1f} %" in outcome.reason
     json.dumps(asdict(found))
 
 
