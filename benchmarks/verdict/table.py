@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from oidata.io.photos import sha256_of
 from verdict.agreement import Agreement, Range, agreement, differs, predicted
 from verdict.rows import ROWS, Row, Setting, missing, of_setting, read_rows
-from verdict.variants import BASE, VARIANTS, Variant, base_config
+from verdict.variants import VARIANTS, Variant, base_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -78,7 +78,7 @@ def table(rows: Sequence[Row], setting: Setting) -> str:
 
 @dataclass(frozen=True)
 class _Comparison:
-    """A variant's rows beside the base's."""
+    """A variant's rows beside those of the variant that it is compared with."""
 
     variant: Variant
     base: tuple[Row, ...]
@@ -86,7 +86,7 @@ class _Comparison:
 
     @classmethod
     def of(cls, variant: Variant, rows: Sequence[Row]) -> _Comparison:
-        base, own = (tuple(row for row in rows if row.variant == each.name) for each in (BASE, variant))
+        base, own = (tuple(row for row in rows if row.variant == name) for name in (variant.base, variant.name))
         return cls(variant, base, own)
 
     def cells(self) -> list[str]:

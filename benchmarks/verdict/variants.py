@@ -54,11 +54,11 @@ _DEFAULT_DATA: Final = Data("truncated-dropped", flags=("group", "depiction", "t
 
 @dataclass(frozen=True)
 class Variant:
-    """A training. `change` says what differs from the base, `concerns` which findings of the audit speak of it.
+    """A training. `change` says what differs from `base`, `concerns` which findings of the audit speak of that.
 
     stripped, drops_leftover: what the shards do with stripped boxes and with photos that show such an object.
     min_scale: another one than the config's. takes_suggestion: the anchors that the audit of the base suggests. decays:
-    whether the learning rate falls after its warm-up.
+    whether the learning rate falls after its warm-up. base: the variant that it is compared with.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Variant:
     min_scale: float | None = None
     takes_suggestion: bool = False
     decays: bool = True
+    base: str = "base"
 
     @property
     def shards_name(self) -> str:
@@ -109,10 +110,11 @@ VARIANTS: Final = (
     Variant("truncated-dropped", "truncated boxes are dropped as well", GROUPS, _DEFAULT_DATA),
     Variant(
         "truncated-photos-dropped",
-        "the same, and photos that show a stripped object left out",
+        "with truncated boxes dropped, photos that show a stripped object are left out",
         GROUPS,
         _DEFAULT_DATA,
         drops_leftover=True,
+        base="truncated-dropped",
     ),
     Variant("min-scale", f"min_scale {OPENED_MIN_SCALE:g}", ANCHORS, min_scale=OPENED_MIN_SCALE),
     Variant("suggested-anchors", "the anchors that the audit suggests", ANCHORS, takes_suggestion=True),
