@@ -90,6 +90,11 @@ def usable(images: pd.DataFrame) -> pd.Series:
     return (images["status"] == "ok") & images["dropped"].isna()
 
 
+def usable_photos(images: pd.DataFrame, cells: Cells) -> pd.DataFrame:
+    """The rows of IMAGES that are ok, not dropped and of the splits, numbered anew."""
+    return images[usable(images) & images["split"].isin(cells.splits)].reset_index(drop=True)
+
+
 def places(values: pd.Series, names: Sequence[str] | pd.Series) -> np.ndarray:
     """The place of each of `values` in `names`, all different: int64 of shape (N,), -1 where it is not there."""
     # Only what differs is looked up: for a million rows of a few thousand strings that is five times as fast.

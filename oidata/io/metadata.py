@@ -15,7 +15,7 @@ from oidata.core.release.rows import BOX_COLUMNS, IMAGE_COLUMNS, LABEL_COLUMNS
 from oidata.errors import StorageError, TableError
 from oidata.io import releases
 from oidata.io.loop import run
-from oidata.io.scan import Csv
+from oidata.io.scan import TAKE_ANEW, Csv
 from oidata.io.store import STALL_TIMEOUT_S, open_store
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from oidata.io.cache import Cache
     from oidata.io.releases import Release
-
-_TAKE_ANEW = "Take the file from the release again (for a cached one: delete it and run the same command)."
 
 OFFICIAL = "official"
 
@@ -68,7 +66,7 @@ class Metadata:
         if labels and not labels[0].mid.startswith("/"):
             del labels[0]
         if not labels:
-            raise TableError(f"{path} lists no class.", _TAKE_ANEW)
+            raise TableError(f"{path} lists no class.", TAKE_ANEW)
         return LabelMap(tuple(labels))
 
     def hierarchy(self) -> Hierarchy:
@@ -77,7 +75,7 @@ class Metadata:
         try:
             return Hierarchy.from_json(json.loads(path.read_bytes()))
         except ValueError as error:
-            raise TableError(f"{path} is no JSON: {error}.", _TAKE_ANEW) from error
+            raise TableError(f"{path} is no JSON: {error}.", TAKE_ANEW) from error
         except TableError as error:
             raise TableError(f"{path}: {error.message}", error.hint) from error
         except OSError as error:
@@ -121,9 +119,9 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                 number = reader.line_num
                 yield number, row
     except UnicodeDecodeError as error:
-        raise TableError(f"{path} is no UTF-8: {error.reason}.", _TAKE_ANEW) from None
+        raise TableError(f"{path} is no UTF-8: {error.reason}.", TAKE_ANEW) from None
     except csv.Error as error:
-        raise TableError(f"{path}, line {number + 1}: {error}.", _TAKE_ANEW) from None
+        raise TableError(f"{path}, line {number + 1}: {error}.", TAKE_ANEW) from None
     except OSError as error:
         raise StorageError.unread(error, path) from error
 
@@ -132,5 +130,5 @@ def _label(row: list[str], path: Path, number: int) -> Label:
     mid, name = (field.strip() for field in (*row, "", "")[:2])
     if not name or not (mid.startswith("/") or (mid and number == 1)):
         fault = f"{path}, line {number}: {','.join(row)[:80]!r} is no class."
-        raise TableError(fault, f"A line is MID,name. {_TAKE_ANEW}")
+        raise TableError(fault, f"A line is MID,name. {TAKE_ANEW}")
     return Label(mid, name)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
+TAKE_ANEW = "Take the file from the release again (for a cached one: delete it and run the same command)."
+
 # Blocks that fit the second-level cache scan about 1.5 times as fast as blocks of 16 MiB.
 _BLOCK_BYTES = 1 << 20
 _RECORD_BYTES_MAX = 1 << 20
@@ -119,7 +121,7 @@ class Csv:
         """A TableError about a line of this file."""
         return TableError(
             f"{self.path}, line {line}: {fault}.",
-            "Take the file from the release again (for a cached one: delete it and run the same command).",
+            TAKE_ANEW,
         )
 
     def _first_line(self) -> bytes:

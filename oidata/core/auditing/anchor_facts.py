@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from oidata.core.auditing.matching import AnchorFacts, MinedFacts, hole_facts, layer_facts, match_facts
-from oidata.core.auditing.per_image import mined_negatives, usable_photos
+from oidata.core.auditing.per_image import mined_negatives
 from oidata.core.auditing.sizes import InputBoxes
 from oidata.core.matcher.coverage import sweep
 from oidata.core.matcher.crop import SSD_RANDOM_CROP, CropOperation, ssd_random_crop
 from oidata.core.matcher.targets import Targets, match
+from oidata.core.statistics import usable_photos
 from oidata.core.tables import COORDINATES, TRAIN
 
 if TYPE_CHECKING:

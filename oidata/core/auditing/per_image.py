@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from oidata.core.statistics import counts, places, quantiles, usable
+from oidata.core.statistics import counts, places, quantiles, usable_photos
 
 if TYPE_CHECKING:
     from oidata.core.statistics import Cells
@@ -93,11 +93,6 @@ def per_image_facts(images: pd.DataFrame, truth: pd.DataFrame, cells: Cells, max
             for code, split in enumerate(cells.splits)
         ),
     )
-
-
-def usable_photos(images: pd.DataFrame, cells: Cells) -> pd.DataFrame:
-    """The rows of IMAGES that are ok, not dropped and of the splits, numbered anew."""
-    return images[usable(images) & images["split"].isin(cells.splits)].reset_index(drop=True)
 
 
 def boxes_per_photo(photos: pd.DataFrame, truth: pd.DataFrame) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from oidata.core.statistics import counts, photo_class_keys, usable
+from oidata.core.statistics import counts, photo_class_keys, usable_photos
 
 if TYPE_CHECKING:
     from oidata.core.statistics import Cells
@@ -138,8 +138,7 @@ class Sightings:
 
 def sightings(images: pd.DataFrame, boxes: pd.DataFrame, labels: pd.DataFrame, cells: Cells) -> Sightings:
     """Gather what IMAGES, BOXES and LABELS say about the classes on the usable photos of the splits."""
-    photos = images.loc[usable(images) & images["split"].isin(cells.splits), ["image_id", "split"]]
-    photos = photos.reset_index(drop=True)
+    photos = usable_photos(images, cells)[["image_id", "split"]]
     boxed, verified = (photo_class_keys(rows, photos, cells) for rows in (boxes, labels))
     is_kept, is_present = boxes["stripped"].isna().to_numpy(), labels["is_present"].to_numpy()
     shown, present, absent = boxed[is_kept], verified[is_present], verified[~is_present]

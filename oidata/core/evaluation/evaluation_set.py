@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from oidata.core.evaluation.detections import LeftOut, check_detections, faults
-from oidata.core.statistics import photo_class_keys, usable
+from oidata.core.statistics import photo_class_keys, usable_photos
 from oidata.core.tables import COORDINATES, Tables
 from oidata.errors import DatasetError, TableError
 
@@ -105,7 +105,7 @@ def evaluation_set(
     """
     check_detections(detections)
     images = tables.images
-    photos = images[usable(images) & images["split"].isin(cells.splits)].reset_index(drop=True)
+    photos = usable_photos(images, cells)
     truth = _truth(tables.boxes, photo_class_keys(tables.boxes, photos, cells), count_stripped=count_stripped)
     if truth.is_ignored.all():  # or there is none
         raise _no_ground_truth(cells, len(truth))

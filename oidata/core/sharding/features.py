@@ -55,8 +55,7 @@ def photo_features(
     Raises UsageError for another `stripped`, TableError for a box whose class is not in `classes`, and for a photo of
     unknown size.
     """
-    if stripped not in STRIPPED:
-        raise UsageError(f"{stripped!r} is no way to treat stripped boxes.", f"Choose one of {', '.join(STRIPPED)}.")
+    check_stripped(stripped)
     sizes_px = _sizes_px(images)
     boxes, labels = (_placed(rows, images) for rows in (boxes, labels))
     written = is_written(boxes, stripped)
@@ -70,6 +69,12 @@ def photo_features(
     for image_id, size_px, of_image, (start, end) in photos:
         of_objects = {name: values[start:end] for name, values in objects.items()}
         yield image_id, {**_file_features(image_id, size_px), **of_image, **of_objects}
+
+
+def check_stripped(stripped: str) -> None:
+    """Raise UsageError for what is none of STRIPPED."""
+    if stripped not in STRIPPED:
+        raise UsageError(f"{stripped!r} is no way to treat stripped boxes.", f"Choose one of {', '.join(STRIPPED)}.")
 
 
 def is_written(boxes: pd.DataFrame, stripped: str = DROP) -> np.ndarray:

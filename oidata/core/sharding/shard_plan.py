@@ -12,7 +12,7 @@ import pandas as pd
 
 from oidata.core.release.selection import splits_of
 from oidata.core.sharding.admission import REASONS, left_out, leftover
-from oidata.core.sharding.features import DROP, STRIPPED
+from oidata.core.sharding.features import DROP, check_stripped
 from oidata.core.sharding.resplit import check_fraction, groups_of, held_out
 from oidata.core.sharding.shards import SplitPlan, of_split, photos_of
 from oidata.core.tables import TRAIN, VALIDATION
@@ -53,9 +53,7 @@ class Choices:
 
     def __post_init__(self) -> None:
         """Look at what can be told without a dataset."""
-        if self.stripped not in STRIPPED:
-            message = f"{self.stripped!r} is no way to treat stripped boxes."
-            raise UsageError(message, f"Choose one of {', '.join(STRIPPED)}.")
+        check_stripped(self.stripped)
         if self.val_fraction is not None:
             check_fraction(self.val_fraction)
         numbers = self.num_shards.values() if isinstance(self.num_shards, Mapping) else [self.num_shards]

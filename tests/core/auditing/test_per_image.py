@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oidata.core.auditing.per_image import MIXES_MAX, boxes_per_photo, mined_negatives, per_image_facts, usable_photos
+from oidata.core.auditing.per_image import MIXES_MAX, boxes_per_photo, mined_negatives, per_image_facts
 from oidata.core.labels import Label, LabelMap
-from oidata.core.statistics import Cells, ground_truth
+from oidata.core.statistics import Cells, ground_truth, usable_photos
 from tests.core.made import CELLS, DRAWN, PHOTOS, boxes, images
 
 COUNTS = st.lists(st.integers(0, 2000), min_size=1, max_size=8)
