@@ -199,7 +199,7 @@ def test_a_dataset_without_boxes_is_stripped_in_peace(dataset: Dataset) -> None:
 
 
 def test_the_summary_says_what_to_do_about_the_collateral(dataset: Dataset) -> None:
-    """The headline adds up the splits, the photos have a total, and the notes name the ways out."""
+    """The headline adds up the splits, the photos have a total, and the notes say where more is to be learned."""
     summary = strip(dataset).summary()
     assert summary.headline.endswith("7 of 11 boxes stripped (train 5, validation 0, test 2)")
     assert summary.tables[0].columns == ("split", "class", "boxes", "stripped", "why")
@@ -214,7 +214,7 @@ def test_the_summary_says_what_to_do_about_the_collateral(dataset: Dataset) -> N
     assert summary.tables[1].columns[1] == "with a box"
     assert summary.tables[1].rows[-1] == ("total", 6, 3, 4)
     assert "on 4 photos" in summary.notes[0]
-    assert "drop those photos" in summary.notes[0]
+    assert "oidata audit" in summary.notes[0]
     assert "--unknown" in summary.notes[1]
 
 

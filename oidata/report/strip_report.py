@@ -75,7 +75,7 @@ class StripReport:
         if collateral:
             yield (
                 f"Collateral: on {counted(collateral, 'photo')} a stripped object stays visible without a box, and a"
-                " detector learns it as background. When you shard, drop those photos, or keep the boxes with weight 0."
+                " detector learns it as background. oidata audit says what that is worth."
             )
         unknown = ", ".join(f"{n:,} {reason}" for reason, n in self.unknown_flags.items() if n)
         if unknown:
