@@ -128,7 +128,7 @@ class AuditReport:
         total = sum(facts.num_truth for facts in self.evidence.data.classes)
         names = ", ".join(self.evidence.classes.names.values())
         config = f"{self.evidence.config.name}{_ORIGINS[self.origin]}"
-        return f"{self.directory}: {total:,} ground-truth boxes of {names}, against {config}"
+        return f"{self.directory}: {total:,} ground-truth boxes of {names}, against the config {config}"
 
 
 _ORIGINS = ORIGINS | {"dataset": " (given earlier)"}

@@ -76,7 +76,8 @@ def _steps(directory: Path, progress: Progress) -> Iterator[Step]:
 
 def _verdict(report: audit.AuditReport) -> str:
     severities, worst = [finding.severity for finding in report.findings], report.findings[0]
-    found = " and ".join(counted(severities.count(each), each) for each in (Severity.ERROR, Severity.WARNING))
+    counts = {each: severities.count(each) for each in (Severity.ERROR, Severity.WARNING)}
+    found = " and ".join(counted(number, each) for each, number in counts.items() if number)
     return f"{_opening(report.verdict)} {found}; the first: {worst.what} {worst.fix}"
 
 
