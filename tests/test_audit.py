@@ -589,7 +589,7 @@ GROUPS = {"is_group_of": {"yes": 50, "no": 50, "unknown": 0}}
         (lambda e: with_matches(e, num_matched=60), "unmatched_boxes", Severity.ERROR),
         (lambda e: with_matches(e, num_starved=1), "starved_boxes", Severity.WARNING),
         (lambda e: replace(e, num_pile_boxes=100), "piles", Severity.WARNING),
-        (lambda e: replace(e, suggestion=SUGGESTED), "better_anchors", Severity.WARNING),
+        (lambda e: replace(e, suggestion=SUGGESTED), "better_anchors", Severity.INFO),
         (lambda e: with_classes(e, "validation", num_truth=99), "few_to_measure", Severity.WARNING),
     ],
 )

@@ -20,7 +20,7 @@ _NUM_STEPS = 3
 _LITTLE = 0.01
 """A gain of less than a point of mAP is no step to take."""
 
-_OTHER_ANCHORS = ("sizes that no anchor fits", "change the anchors, or enlarge the input (oidata audit says which)")
+_OTHER_ANCHORS = ("sizes that no anchor fits", "a larger input, or an FPN model (see oidata audit)")
 _MIXED_UP = ("classes that are mixed up", "look at them, and fetch more photos that show both")
 _FIXES = {
     Cause.STARVED: (
