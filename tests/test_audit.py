@@ -232,7 +232,7 @@ ANY_CHANGE = ("num_steps: 200000", "num_steps: 200001")
         (('fine_tune_checkpoint: "', '# fine_tune_checkpoint: "'), "no_checkpoint", Severity.ERROR),
         (("num_classes: 90", "num_classes: 3"), "num_classes", Severity.ERROR),
         (ANY_CHANGE, "too_many_epochs", Severity.WARNING),
-        (ANY_CHANGE, "constant_learning_rate", Severity.INFO),
+        (ANY_CHANGE, "constant_learning_rate", Severity.WARNING),
         (ANY_CHANGE, "no_gradient_clipping", Severity.INFO),
         (ANY_CHANGE, "high_learning_rate", Severity.INFO),
         (("initial_learning_rate: 0.004", "initial_learning_rate: 0.04"), "high_learning_rate", Severity.WARNING),
@@ -367,8 +367,8 @@ def test_the_users_question(user_config: Path, shared_mirror: Path, tmp_path: Pa
     found = names(report)
     assert report.verdict.answer == "both"
     assert found["no_checkpoint"] == Severity.ERROR
-    assert found["low_min_scale"] == Severity.WARNING
-    assert found["collateral"] == found["constant_learning_rate"] == found["no_gradient_clipping"] == Severity.INFO
+    assert found["low_min_scale"] == found["constant_learning_rate"] == Severity.WARNING
+    assert found["collateral"] == found["no_gradient_clipping"] == Severity.INFO
     assert report.evidence.nearest is not None
     assert report.evidence.nearest.name == "ssd_mobilenet_v2_quantized_300x300_coco"
     assert report.evidence.anchors is not None
