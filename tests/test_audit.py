@@ -512,7 +512,7 @@ def test_a_config_that_cannot_be_followed_is_refused(
 
 
 def test_the_command_line(dataset: Dataset) -> None:
-    """Tables fit 100 columns, the verdict comes last, --json prints the report, and a gate exits with 3."""
+    """Tables fit 100 columns, verdict and page come last, --json prints the report, and a gate exits with 3 and says so."""
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return oidata("audit", "-d", "d", *arguments, cwd=dataset.path.parent)
@@ -520,10 +520,14 @@ def test_the_command_line(dataset: Dataset) -> None:
     shown = run("--config", "ssd_mobilenet_v2_coco")
     assert shown.returncode == 0
     assert max(map(len, shown.stdout.splitlines())) <= 120
-    assert shown.stdout.rstrip().rpartition("\n\n")[2].startswith("Verdict: ")
+    *_, verdict, where = shown.stdout.rstrip().split("\n\n")
+    assert verdict.startswith("Verdict: ")
+    assert where == "Plots and pictures: d/audit/report.html"
     assert "\x1b" not in shown.stdout
-    gate = run("--json", "--fail-on", "error")
+    assert run("--fail-on", "error").returncode == 0
+    gate = run("--json", "--fail-on", "warning")
     assert gate.returncode == 3
+    assert "--fail-on warning" in gate.stderr
     assert json.loads(gate.stdout) == json.loads((dataset.path / "audit/report.json").read_text(encoding="utf-8"))
     assert run("--feature-maps", "19,x").returncode == 2
     missing = run("--config", "no_such")

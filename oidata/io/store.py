@@ -192,7 +192,8 @@ class OfflineStore(HttpStore):
 
     async def get(self, path: str) -> memoryview:
         """Raise SourceError."""
-        raise SourceError(f"{self._url(path)} is not in the cache, and was not asked for.", "Run without --offline.")
+        # All in the message: it is also the reason of a photo that was not had.
+        raise SourceError(f"{self._url(path)} is not there, and was not asked for: run without --offline.")
 
 
 def _tag(response: Response) -> str:

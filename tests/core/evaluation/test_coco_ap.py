@@ -203,5 +203,5 @@ def test_nothing_found_has_0_and_nothing_to_find_none() -> None:
 def test_a_photo_of_unknown_size_is_an_error() -> None:
     """Sizes count in pixels, so that a photo of unknown size gives no number, but an error that names it."""
     photos = images({}, {"width_px": None, "height_px": None})
-    with pytest.raises(TableError, match=r"size of 1 photos is unknown, 0{15}1 among them.*fetch"):
+    with pytest.raises(TableError, match=r"size of 1 photo is unknown, 0{15}1 among them.*fetch"):
         ap(evaluation_set(Tables(photos, boxes({}), labels()), detections({}), CELLS))

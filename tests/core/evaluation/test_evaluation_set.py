@@ -68,7 +68,7 @@ def test_nothing_found_is_a_result() -> None:
         ({}, {"mid": "/m/3"}, "There is no ground truth of One, Two on the usable photos of train, test."),
         ({"split": "validation"}, {}, "There is no ground truth"),
         ({"status": "missing"}, {}, "There is no ground truth"),
-        ({}, {"stripped": "truncated"}, "Every box of One, Two on the usable photos of train, test is stripped (1)."),
+        ({}, {"stripped": "truncated"}, r"Every box of One, Two on the usable photos of train, test is stripped \(1\)"),
     ],
 )
 def test_no_ground_truth_is_an_error(photo: dict[str, object], box: dict[str, object], said: str) -> None:
