@@ -512,7 +512,7 @@ def test_a_config_that_cannot_be_followed_is_refused(
 
 
 def test_the_command_line(dataset: Dataset) -> None:
-    """Tables fit 100 columns, verdict and page come last, --json prints the report, and a gate tells and exits with 3."""
+    """Tables fit 100 columns, verdict and page come last, --json prints the report, and a gate exits with 3."""
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return oidata("audit", "-d", "d", *arguments, cwd=dataset.path.parent)
