@@ -1,6 +1,6 @@
-"""Run every benchmark in one sitting, with the rounds of RESULTS.md, and print each command and its tables.
+"""Run every benchmark in one sitting, and print each command and its tables.
 
-    python benchmarks/run_all.py > build/tables.md      # about an hour on two cores, which should be idle
+    python benchmarks/run_all.py > build/tables.md      # on a machine that does nothing else
 
 The trainings of verdict/ are not among them.
 """

@@ -147,7 +147,7 @@ class _Seen:
         cells = Cells(dataset.info.classes, dataset.info.splits)
         numbers, not_known = anchors_of(dataset, tables, cells, config)
         duplicates = dataset.duplicates()
-        judged, not_judged = (None, ()) if run is None else _judged(dataset, run)
+        judged, not_judged = (None, ()) if run is None else _judged(dataset, run, images)
         shown = inspection(
             tables, dataset.info.classes, AUDIT_BOXES.empty() if numbers is None else numbers.boxes, duplicates, judged
         )
@@ -164,8 +164,8 @@ class _Seen:
         return cls(tables, shown, tuple(notes))
 
 
-def _judged(dataset: Dataset, run: Run) -> tuple[Judged, tuple[str, ...]]:
-    """A run as it was evaluated, if it was, and what to say of that.
+def _judged(dataset: Dataset, run: Run, images: pd.DataFrame) -> tuple[Judged, tuple[str, ...]]:
+    """A run as it was evaluated, if it was, and what to say of that. `images` are all IMAGES.
 
     Of the photos that were looked at, those of other splits than the evaluation's are not judged.
     """
@@ -174,7 +174,6 @@ def _judged(dataset: Dataset, run: Run) -> tuple[Judged, tuple[str, ...]]:
     if evaluation is None:
         note = f"The run {run.name} was not evaluated: its detections are shown without errors. Run oidata evaluate."
         return Judged(detections, processed), (note,)
-    images = dataset.images()
     of_splits = images.loc[images["split"].isin(evaluation.get("splits") or run.info.splits), "image_id"]
     judged = Judged(detections, processed.intersection(of_splits), run.failures(), _thresholds(evaluation))
     now = {**dataset.hashes(), **run.hashes()}

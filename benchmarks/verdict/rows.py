@@ -50,10 +50,10 @@ class Row:
     """A training that is done and evaluated.
 
     truth, checkpoint: hashes of the validation photos and boxes that it was evaluated on, and of the weights that it
-    began with. num_photos, num_boxes: in its train
-    shards. ap50: by display name, average precision at IoU 0.5 by Open Images V2 on the validation photos of the base;
-    ap50_mean is their mean, and ap50_boxed that on those photos on which nothing stands unboxed. lost: by area
-    (metric, data, anchors, training), what evaluate says that it costs of mAP. train_s: seconds of training.
+    began with. num_photos, num_boxes: in its train shards. ap50: by display name, average precision at IoU 0.5 by Open
+    Images V2 on the validation photos of the base; ap50_mean is their mean, and ap50_boxed that on those photos on
+    which nothing stands unboxed. lost: by area (metric, data, anchors, training), what evaluate says that it costs of
+    mAP. train_s: seconds of training.
     """
 
     variant: str

@@ -34,6 +34,7 @@ def _unmatched(evidence: Evidence) -> Finding | None:
     if not total or missed / total < SOME_UNMATCHED:
         return None
     listed = ", ".join(f"{row.display_name} {_share(row.num_boxes - row.num_matched, row.num_boxes)}" for row in rows)
+    opened = _low_min_scale(evidence)
     return Finding(
         name="unmatched_boxes",
         area=Area.ANCHORS,
@@ -42,16 +43,9 @@ def _unmatched(evidence: Evidence) -> Finding | None:
         evidence=f"{missed:,} of {total:,} boxes get no anchor at IoU ≥ {_threshold(evidence)} ({listed}); "
         f"{_smallest(evidence)}",
         effect="They are learned from one poor anchor each through the forced match, if at all.",
-        fix=_better_anchors(evidence),
+        fix=opened.fix if opened else "Use a larger input or an FPN model.",
         source=_MATCHER,
     )
-
-
-def _better_anchors(evidence: Evidence) -> str:
-    opened = _low_min_scale(evidence)
-    if opened:
-        return opened.fix
-    return "Use a larger input or an FPN model."
 
 
 def _smallest(evidence: Evidence) -> str:
@@ -227,7 +221,7 @@ def _threshold(evidence: Evidence) -> str:
 
 
 def _share(part: int, whole: int) -> str:
-    return f"{percent(part / whole, 1)}" if whole else "-"
+    return percent(part / whole, 1) if whole else "-"
 
 
 ANCHOR_RULES = (

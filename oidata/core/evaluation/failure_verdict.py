@@ -20,15 +20,13 @@ _NUM_STEPS = 3
 _LITTLE = 0.01
 """A gain of less than a point of mAP is no step to take."""
 
-_OTHER_ANCHORS = ("sizes that no anchor fits", "a larger input, or an FPN model (see oidata audit)")
+_FINER_GRID = "a larger input, or an FPN model (see oidata audit)"
+_NO_ANCHOR = ("sizes that no anchor fits", _FINER_GRID)
 _MIXED_UP = ("classes that are mixed up", "look at them, and fetch more photos that show both")
 _FIXES = {
-    Cause.STARVED: (
-        "boxes that share their best anchor",
-        "a larger input, or an FPN model (see oidata audit)",
-    ),
-    Cause.SIZE_HOLE: _OTHER_ANCHORS,
-    Cause.FORCED_ONLY: _OTHER_ANCHORS,
+    Cause.STARVED: ("boxes that share their best anchor", _FINER_GRID),
+    Cause.SIZE_HOLE: _NO_ANCHOR,
+    Cause.FORCED_ONLY: _NO_ANCHOR,
     Cause.TRUNCATED: ("truncated objects", "strip them (oidata strip), or fetch more of them"),
     Cause.OCCLUDED: ("occluded objects", "fetch more of them, or strip them (oidata strip --occluded)"),
     Cause.DEPICTION: ("depictions", "strip them (oidata strip), or fetch more of them"),
