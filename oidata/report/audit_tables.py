@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oidata.core.tables import TRAIN
-from oidata.report.summary import Share, Table
+from oidata.report.summary import Fixed, Share, Table
 
 if TYPE_CHECKING:
     from oidata.core.auditing.evidence import Evidence
@@ -197,7 +197,7 @@ def layers(anchors: AnchorFacts) -> Table:
             (
                 f"{layer.rows} × {layer.columns}",
                 " ".join(f"{width:.0f}×{height:.0f}" for width, height in shapes),
-                positives / total if total else None,
+                _mean(positives / total if total else None),
             )
         )
     return Table("Anchors", ("cells", "width × height, px", "positives per train box"), tuple(rows))
@@ -214,12 +214,17 @@ def matches(facts: tuple[MatchFacts, ...], title: str) -> Table:
             Share(row.num_matched, row.num_boxes),
             Share(row.num_forced_only, row.num_boxes),
             Share(row.num_starved, row.num_boxes),
-            row.mean_positive_anchors,
+            _mean(row.mean_positive_anchors),
         )
         for row in facts
     ]
     columns = ("split", "class", "side, px", "boxes", "matched", "forced only", "starved", "positives")
     return Table(title, columns, tuple(rows))
+
+
+def _mean(positives: float | None) -> Fixed | None:
+    """Positive anchors of a box, on average."""
+    return None if positives is None else Fixed(positives, 2)
 
 
 def holes(evidence: Evidence) -> Table:
@@ -260,7 +265,7 @@ def against(evidence: Evidence) -> Table:
                 one.num_boxes,
                 *(Share(row.num_matched, row.num_boxes) for row in (one, other)),
                 *(row.num_starved for row in (one, other)),
-                *(row.mean_positive_anchors for row in (one, other)),
+                *(_mean(row.mean_positive_anchors) for row in (one, other)),
             )
         )
     columns = (

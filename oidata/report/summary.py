@@ -24,12 +24,13 @@ class Share:
 
 @dataclass(frozen=True)
 class Fixed:
-    """A number from 0 to 1 with three decimals, so that a column of them aligns."""
+    """A number with as many decimals as all of its column, so that it aligns."""
 
     value: float
+    decimals: int = 3
 
     def __str__(self) -> str:
-        return f"{self.value:.3f}"
+        return f"{self.value:,.{self.decimals}f}"
 
 
 @dataclass(frozen=True)
