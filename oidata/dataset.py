@@ -207,15 +207,18 @@ class Dataset:
         return {path.name: sha256_of(path.read_bytes()) for path in paths if path.is_file()}
 
     def write_audit(self, frames: Mapping[Schema, pd.DataFrame], report: object, html: str) -> None:
-        """Replace what `oidata audit` derives: a table for each schema, report.json, and report.html last."""
+        """Replace what `oidata audit` derives: a table for each schema, report.json, and report.html last.
+
+        Raises DatasetError where another audit is doing so, since files of two must not be mixed.
+        """
         directory = self.path / AUDIT_NAME
-        files.make_directory(directory)
-        # The report says what the tables were made from: the last one must not speak for new ones.
-        files.remove(directory / AUDIT_REPORT_NAME)
-        for schema, frame in frames.items():
-            self._write(frame, schema, directory)
-        files.write_text(directory / AUDIT_REPORT_NAME, files.json_text(report))
-        files.write_text(directory / AUDIT_PAGE_NAME, html)
+        with files.locked(directory):
+            # The report says what the tables were made from: the last one must not speak for new ones.
+            files.remove(directory / AUDIT_REPORT_NAME)
+            for schema, frame in frames.items():
+                self._write(frame, schema, directory)
+            files.write_text(directory / AUDIT_REPORT_NAME, files.json_text(report))
+            files.write_text(directory / AUDIT_PAGE_NAME, html)
 
     def duplicates(self) -> pd.DataFrame | None:
         """DUPLICATES, as the last audit found them; None where it cannot be relied on, and a new audit is the remedy.

@@ -163,11 +163,15 @@ class Run:
         return {path.name: sha256_of(path.read_bytes())}
 
     def write_evaluation(self, report: object, failures: pd.DataFrame, html: str) -> None:
-        """Replace what `oidata evaluate` derives: failures.parquet, evaluation.json, and report.html last."""
-        files.remove(self.path / EVALUATION_NAME)  # it says what the table was made from
-        write_table(self.path, FAILURES, failures)
-        files.write_text(self.path / EVALUATION_NAME, files.json_text(report))
-        files.write_text(self.page_path, html)
+        """Replace what `oidata evaluate` derives: failures.parquet, evaluation.json, and report.html last.
+
+        Raises DatasetError where another process writes into the run, since files of two must not be mixed.
+        """
+        with files.locked(self.path):
+            files.remove(self.path / EVALUATION_NAME)  # it says what the table was made from
+            write_table(self.path, FAILURES, failures)
+            files.write_text(self.path / EVALUATION_NAME, files.json_text(report))
+            files.write_text(self.page_path, html)
 
     def _read(self, schema: Schema, verb: str) -> pd.DataFrame:
         try:

@@ -29,6 +29,7 @@ from oidata.dataset import (
     DatasetInfo,
 )
 from oidata.errors import DatasetError, StorageError, TableError
+from oidata.io.files import locked
 
 A, B, C = "000000000000000a", "000000000000000b", "000000000000000c"
 LEMON = Label("/m/09k_b", "Lemon")
@@ -387,6 +388,14 @@ def test_duplicates_of_a_broken_audit_are_not_trusted(dataset: Dataset, name: st
     if data is not None:
         path.write_bytes(data)
     assert dataset.duplicates() is None
+
+
+def test_an_audit_is_not_mixed_with_another(dataset: Dataset) -> None:
+    """While another audit writes its files, they stay as they are."""
+    directory = audited(dataset)
+    with locked(directory), pytest.raises(DatasetError, match="Another oidata is at work"):
+        audited(dataset, splits=["train"])
+    assert dataset.duplicates() is not None
 
 
 def test_an_audit_that_is_stopped_leaves_no_older_report_beside_its_tables(dataset: Dataset) -> None:

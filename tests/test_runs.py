@@ -14,6 +14,7 @@ from oidata.core.labels import Label, LabelMap
 from oidata.core.tables import DETECTIONS
 from oidata.dataset import Dataset, DatasetInfo
 from oidata.errors import DatasetError, TableError, UsageError
+from oidata.io.files import LOCK_NAME, locked
 from oidata.runs import Run, RunInfo, run_names, run_path
 from tests.core.made import image_id
 from tests.core.scenes import detections
@@ -66,9 +67,18 @@ def test_a_run_that_is_made_again_forgets_what_was_said_of_it(dataset: Dataset) 
     assert run.evaluation() == {"x": 1}
     pd.testing.assert_frame_equal(run.failures(), FAILURES.empty())
     Run.create(dataset, "one", INFO, FOUND.iloc[:1], None)
-    assert sorted(path.name for path in run.path.iterdir()) == ["detections.parquet", "run.json"]
+    assert sorted(path.name for path in run.path.iterdir()) == [LOCK_NAME, "detections.parquet", "run.json"]
     with pytest.raises(DatasetError, match=r"one has no failures\.parquet.*oidata evaluate"):
         run.failures()
+
+
+def test_an_evaluation_is_not_mixed_with_another(dataset: Dataset) -> None:
+    """While another process writes into a run, what was judged of it stays as it is."""
+    run = Run.create(dataset, "one", INFO, FOUND, None)
+    run.write_evaluation({"x": 1}, FAILURES.empty(), "")
+    with locked(run.path), pytest.raises(DatasetError, match="Another oidata is at work"):
+        run.write_evaluation({"x": 2}, FAILURES.empty(), "")
+    assert run.evaluation() == {"x": 1}
 
 
 def test_a_run_that_was_stopped_is_none(dataset: Dataset) -> None:
