@@ -556,6 +556,11 @@ def with_looks(evidence: Evidence, **changes: object) -> Evidence:
     return replace(evidence, looks=replace(evidence.looks, **changes))  # type: ignore[arg-type]
 
 
+def with_ambiguity(evidence: Evidence, share: float | None) -> Evidence:
+    assert evidence.anchors is not None
+    return replace(evidence, anchors=replace(evidence.anchors, layer_ambiguity=share))
+
+
 def with_rarer_lemons(evidence: Evidence) -> Evidence:
     classes = tuple(
         replace(facts, num_truth=3000 if facts.display_name == "Cheese" else 300) for facts in evidence.data.classes
@@ -592,6 +597,7 @@ GROUPS = {"is_group_of": {"yes": 50, "no": 50, "unknown": 0}}
         (lambda e: with_matches(e, num_matched=89), "unmatched_boxes", Severity.WARNING),
         (lambda e: with_matches(e, num_matched=60), "unmatched_boxes", Severity.ERROR),
         (lambda e: with_matches(e, num_starved=1), "starved_boxes", Severity.WARNING),
+        (lambda e: with_ambiguity(e, 0.06), "ambiguous_layers", Severity.WARNING),
         (lambda e: replace(e, num_pile_boxes=100), "piles", Severity.WARNING),
         (lambda e: replace(e, suggestion=SUGGESTED), "better_anchors", Severity.INFO),
         (lambda e: with_classes(e, "validation", num_truth=99), "few_to_measure", Severity.WARNING),
@@ -617,6 +623,8 @@ def test_what_the_data_and_the_anchors_show_is_found(
         (lambda e: with_looks(e, num_turned=0, num_rotated=0), "turned_photos"),
         (lambda e: with_matches(e, num_matched=91), "unmatched_boxes"),
         (lambda e: with_matches(e, num_starved=0), "starved_boxes"),
+        (lambda e: with_ambiguity(e, 0.05), "ambiguous_layers"),
+        (lambda e: with_ambiguity(e, None), "ambiguous_layers"),
         (lambda e: replace(e, num_pile_boxes=0), "piles"),
         (lambda e: replace(e, suggestion=Outcome(None, "None.")), "better_anchors"),
         (lambda e: replace(e, anchors=None), "unmatched_boxes"),

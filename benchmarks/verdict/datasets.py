@@ -17,7 +17,7 @@ from oidata.io.photos import sha256_of
 from oidata.sample.draw import draw, identify, scene_of
 from oidata.strip import strip
 from verdict.statements import statements
-from verdict.variants import ANCHORS, BASE, BASE_DATA, GROUPS, RATE, UNBOXED, base_config
+from verdict.variants import ANCHORS, BASE_DATA, GROUPS, RATE, TABLES, UNBOXED, base_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,7 @@ _UNBOXED = "user:unboxed"
 
 
 class NoSuggestionError(Exception):
-    """The audit of the base suggests no other anchors."""
+    """The audit of what it is compared with suggests no other anchors."""
 
 
 def directory_name(name: str, config: PipelineConfig) -> str:
@@ -119,7 +119,8 @@ class Datasets:
         base = base_config()
         if not variant.takes_suggestion:
             return variant.config(base, self.steps)
-        patch = self._audited(BASE, self._config(BASE))["suggested_patch"]
+        compared = next(each for variants in TABLES.values() for each in variants if each.name == variant.base)
+        patch = self._audited(compared, self._config(compared))["suggested_patch"]
         if not patch:
             raise NoSuggestionError
         return variant.config(base, self.steps, patch)

@@ -40,6 +40,7 @@ def _numbers(report: Mapping[str, Any], config: PipelineConfig) -> dict[str, flo
         "unmatched_boxes": _share(_sum(boxes, "num_boxes") - _sum(boxes, "num_matched"), _sum(boxes, "num_boxes")),
         "size_holes": sum(row["share"] or 0.0 for row in _of_train(anchors["holes"])),
         "starved_boxes": _share(_sum(boxes, "num_starved"), _sum(boxes, "num_boxes")),
+        "ambiguous_layers": anchors["layer_ambiguity"],
         "group_boxes": _share(_sum(classes, "num_group_truth"), _sum(classes, "num_truth")),
         "collateral": _share(_sum(photos, "num_leftover"), _sum(photos, "num_with_truth")),
         "present_unboxed": _share(_sum(classes, "num_present_unboxed"), _sum(classes, "num_verified_present")),

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 from oidata.io.photos import sha256_of
 from verdict.agreement import Agreement, Range, agreement, differs, predicted
-from verdict.rows import ROWS, Row, Setting, missing, of_setting, read_rows
-from verdict.variants import VARIANTS, Variant, base_config
+from verdict.rows import Row, Setting, Statement, missing, of_setting, read_rows
+from verdict.variants import CHANGES, TABLES, Variant, base_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from oidata.core.config.pipeline import PipelineConfig
-    from verdict.rows import Statement
 
 PHOTOS: Final = 5000
 STEPS: Final = 1000
@@ -30,6 +29,7 @@ _WORDS: Final = {
     "unmatched_boxes": "boxes without an anchor",
     "size_holes": "boxes in size holes",
     "low_min_scale": "min_scale opens a gap",
+    "ambiguous_layers": "places where another layer is nearer",
     "starved_boxes": "starved boxes",
     "better_anchors": "other anchors match more",
     "constant_learning_rate": "last rate, of the highest",
@@ -54,11 +54,11 @@ def setting_of(photos: int, steps: int, config: PipelineConfig) -> Setting:
     return Setting(photos, steps, sha256_of(values.encode())[:12])
 
 
-def table(rows: Sequence[Row], setting: Setting) -> str:
+def table(rows: Sequence[Row], setting: Setting, variants: Sequence[Variant] = CHANGES) -> str:
     """What is known of a setting. `rows` may be of others too, which are counted. Raises RowsError."""
     chosen = of_setting(rows, setting)
-    comparisons = [_Comparison.of(variant, chosen) for variant in VARIANTS[1:]]
-    absent = [f"{name} (seed {seed})" for name, seed in missing(chosen, [variant.name for variant in VARIANTS])]
+    comparisons = [_Comparison.of(variant, chosen) for variant in variants[1:]]
+    absent = [f"{name} (seed {seed})" for name, seed in missing(chosen, [variant.name for variant in variants])]
     lines = [
         f"### Does the verdict hold? {setting.photos:,} photos drawn, {setting.steps:,} steps",
         "",
@@ -66,7 +66,7 @@ def table(rows: Sequence[Row], setting: Setting) -> str:
         "",
         *_table(
             ("training", "seed", "train photos", "boxes", *_classes(chosen), "mean", "lost to", "train s"),
-            _runs(chosen),
+            _runs(chosen, variants),
         ),
         "",
         f"Not run: {', '.join(absent) or 'none'}.",
@@ -103,7 +103,7 @@ class _Comparison:
 
     def _statements(self, rows: Sequence[Row]) -> tuple[Statement, ...]:
         by_name = {each.name: each for each in rows[0].statements}
-        return tuple(by_name[name] for name in self.variant.concerns)
+        return tuple(by_name.get(name, Statement(name)) for name in self.variant.concerns)
 
 
 def _is_telling(before: Statement, now: Statement) -> bool:
@@ -132,8 +132,8 @@ def _classes(rows: Sequence[Row]) -> list[str]:
     return [f"AP50 {name}" for name in (rows[0].ap50 if rows else ())]
 
 
-def _runs(rows: Sequence[Row]) -> Iterator[list[str]]:
-    order = [variant.name for variant in VARIANTS]
+def _runs(rows: Sequence[Row], variants: Sequence[Variant]) -> Iterator[list[str]]:
+    order = [variant.name for variant in variants]
     for row in sorted(
         (row for row in rows if row.variant in order), key=lambda row: (order.index(row.variant), row.seed)
     ):
@@ -154,18 +154,25 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def arguments(description: str | None) -> argparse.ArgumentParser:
-    """The options that decide on the setting, and where rows are."""
+    """The options that decide on the table, its setting, and where its rows are."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=int, default=PHOTOS, help="drawn, for all splits (%(default)s)")
     parser.add_argument("--steps", type=int, default=STEPS, help="of training (%(default)s)")
-    parser.add_argument("--rows", type=Path, default=ROWS, help="the file of rows (%(default)s)")
+    parser.add_argument("--table", choices=TABLES, default="changes", help="which trainings (%(default)s)")
+    parser.add_argument("--rows", type=Path, help="the file of rows (verdict/TABLE.jsonl)")
     return parser
+
+
+def rows_path(asked: argparse.Namespace) -> Path:
+    """The file of rows that the command line asks for."""
+    return asked.rows or Path(__file__).parent / f"{asked.table}.jsonl"
 
 
 def main() -> None:
     """Print the table as the command line says."""
     asked = arguments(__doc__).parse_args()
-    print(table(read_rows(asked.rows), setting_of(asked.photos, asked.steps, base_config())))
+    setting = setting_of(asked.photos, asked.steps, base_config())
+    print(table(read_rows(rows_path(asked)), setting, TABLES[asked.table]))
 
 
 if __name__ == "__main__":

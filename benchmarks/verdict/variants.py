@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from oidata.core.config.pipeline import PipelineConfig, with_values
 from oidata.core.sharding.features import DROP, IGNORE
@@ -18,12 +18,25 @@ if TYPE_CHECKING:
 _CONFIG: Final = Path(__file__).parents[1] / "ssd" / "ssd_160.config"
 
 GROUPS: Final = ("group_boxes", "collateral")
-ANCHORS: Final = ("unmatched_boxes", "size_holes", "low_min_scale", "starved_boxes", "better_anchors")
+ANCHORS: Final = (
+    "unmatched_boxes",
+    "size_holes",
+    "low_min_scale",
+    "ambiguous_layers",
+    "starved_boxes",
+    "better_anchors",
+)
 RATE: Final = ("constant_learning_rate",)
 UNBOXED: Final = ("present_unboxed", "unverified_pairs")
 
-OPENED_MIN_SCALE: Final = 0.05
+_Values: TypeAlias = "Mapping[str, Value | None]"
+
+_OPENED: Final[_Values] = {"min_scale": 0.05}
 """What a user of a 300 × 300 SSD set for the sake of small objects, where the reference has 0.2."""
+_SCALES: Final[_Values] = {"min_scale": 0.186, "max_scale": 0.637}
+_RATIOS: Final[_Values] = {"aspect_ratios": (0.769, 1.12, 0.629, 1.98, 0.487)}
+_LISTED: Final[_Values] = {"min_scale": None, "max_scale": None, "scales": (0.186, 0.188, 0.393, 0.446, 0.607, 0.8)}
+"""Found by a search that only counted the train boxes with an anchor: by two numbers, and by all there are."""
 
 _CHECKPOINT: Final[Mapping[str, str]] = {
     "train_config.fine_tune_checkpoint": "ssd_160/weights.npz",
@@ -57,8 +70,9 @@ class Variant:
     """A training. `change` says what differs from `base`, `concerns` which findings of the audit speak of that.
 
     stripped, drops_leftover: what the shards do with stripped boxes and with photos that show such an object.
-    min_scale: another one than the config's. takes_suggestion: the anchors that the audit of the base suggests. decays:
-    whether the learning rate falls after its warm-up. base: the variant that it is compared with.
+    anchors: fields of the ssd_anchor_generator that have other values; None takes one out. takes_suggestion: those that
+    the audit of `base` suggests. decays: whether the learning rate falls after its warm-up. base: the variant that it
+    is compared with.
     """
 
     name: str
@@ -67,7 +81,7 @@ class Variant:
     data: Data = field(default_factory=Data)
     stripped: str = DROP
     drops_leftover: bool = False
-    min_scale: float | None = None
+    anchors: _Values = field(default_factory=dict)
     takes_suggestion: bool = False
     decays: bool = True
     base: str = "base"
@@ -83,8 +97,7 @@ class Variant:
         values: dict[str, Value | None] = {"train_config.num_steps": num_steps, f"{_RATE}total_steps": num_steps}
         if not self.decays:
             values[f"{_RATE}hold_base_rate_steps"] = max(num_steps - rate.warmup_steps, 0)
-        if self.min_scale is not None:
-            values[f"{_ANCHORS}ssd_anchor_generator.min_scale"] = self.min_scale
+        values.update({f"{_ANCHORS}ssd_anchor_generator.{name}": value for name, value in self.anchors.items()})
         if self.takes_suggestion:
             values.update(_exchanged(base, suggested_patch))
         return with_values(base, values, f"{self.name}.config")
@@ -102,7 +115,11 @@ def _anchor_values(config: PipelineConfig) -> Iterator[tuple[str, Value]]:
 
 
 BASE: Final = Variant("base", "nothing: groups and depictions dropped, min_scale 0.2, cosine decay")
-VARIANTS: Final = (
+_MIN_SCALE: Final = Variant("min-scale", "min_scale 0.05", ANCHORS, anchors=_OPENED)
+_CROWDED: Final = Variant(
+    "suggested-anchors", "scales and ratios by which most boxes have an anchor", ANCHORS, anchors={**_LISTED, **_RATIOS}
+)
+CHANGES: Final = (
     BASE,
     Variant("groups-kept", "group boxes train as any other", GROUPS, Data("groups-kept", flags=("depiction",))),
     Variant("stripped-ignored", "stripped boxes stay, with weight 0", GROUPS, stripped=IGNORE),
@@ -116,8 +133,24 @@ VARIANTS: Final = (
         drops_leftover=True,
         base="truncated-dropped",
     ),
-    Variant("min-scale", f"min_scale {OPENED_MIN_SCALE:g}", ANCHORS, min_scale=OPENED_MIN_SCALE),
-    Variant("suggested-anchors", "the anchors that the audit suggests", ANCHORS, takes_suggestion=True),
+    _MIN_SCALE,
+    _CROWDED,
     Variant("constant-rate", "the learning rate never decays", RATE, decays=False),
     Variant("unboxed-dropped", "photos on which an object stands unboxed are left out", UNBOXED, BOXED_DATA),
 )
+ANCHOR_SETS: Final = (
+    BASE,
+    Variant("ratios", "ratios by which more boxes have an anchor", ANCHORS, anchors=_RATIOS),
+    Variant("scales", "min_scale and max_scale by which more boxes have an anchor", ANCHORS, anchors=_SCALES),
+    _CROWDED,
+    _MIN_SCALE,
+    Variant(
+        "mended-min-scale",
+        "where min_scale was 0.05, the anchors that the audit suggests",
+        ANCHORS,
+        takes_suggestion=True,
+        base="min-scale",
+    ),
+)
+TABLES: Final[Mapping[str, tuple[Variant, ...]]] = {"changes": CHANGES, "anchors": ANCHOR_SETS}
+"""The tables that there are. The second was made after the first, with an audit that had learned from it."""

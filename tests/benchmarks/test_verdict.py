@@ -15,11 +15,12 @@ from verdict.agreement import Agreement, Direction, Range, agreement, predicted
 from verdict.rows import Row, RowsError, Setting, Statement, append_row, missing, of_setting, read_rows
 from verdict.statements import statements
 from verdict.table import table
-from verdict.variants import ANCHORS, BASE, GROUPS, RATE, UNBOXED, VARIANTS, Variant, base_config
+from verdict.variants import ANCHORS, BASE, GROUPS, RATE, TABLES, UNBOXED, Variant, base_config
 
 REAL, TOY = Setting(5000, 1000, "c"), Setting(200, 4, "c")
 CONFIG = base_config()
 NAMES = (*GROUPS, *ANCHORS, *RATE, *UNBOXED)
+VARIANTS = tuple({each.name: each for variants in TABLES.values() for each in variants}.values())
 PATCH = "anchor_generator { ssd_anchor_generator { num_layers: 6 min_scale: 0.1 max_scale: 0.7 aspect_ratios: 1.0 } }"
 
 
@@ -191,7 +192,7 @@ def test_every_variant_is_one_change_of_the_base() -> None:
         assert len(fields) <= 1
     data = [shards for fields, shards in changes if not fields]
     assert len(data) == len(set(data))
-    assert len({variant.name for variant in VARIANTS}) == len(VARIANTS)
+    assert all(named(each.name) == each for variants in TABLES.values() for each in variants)
 
 
 def test_the_rate_decays_to_the_end_or_never() -> None:
@@ -205,9 +206,25 @@ def test_the_rate_decays_to_the_end_or_never() -> None:
     assert base.final < base.peak / 1000
 
 
+def test_scales_that_are_listed_take_the_place_of_those_that_are_spread() -> None:
+    """A config with both would be ambiguous to read."""
+    found = named("suggested-anchors").config(CONFIG, 1000).message.model.ssd.anchor_generator.ssd_anchor_generator
+    assert len(found.scales) == found.num_layers
+    assert not found.HasField("min_scale")
+    assert not found.HasField("max_scale")
+
+
+def test_what_an_audit_did_not_know_yet_it_did_not_find() -> None:
+    """A row of before a finding came in stands beside others without one."""
+    old = [replace(row(seed=seed), statements=row().statements[:2]) for seed in (1, 2)]
+    new = [row("ratios", seed, ambiguous_layers=("warning", 0.2)) for seed in (1, 2)]
+    lines = table([*old, *new], REAL, TABLES["anchors"]).splitlines()
+    assert any("places where another layer is nearer (no finding) → 20.0% (warning) | worse" in line for line in lines)
+
+
 def test_suggested_anchors_take_the_place_of_all() -> None:
     """No aspect ratio of the base stays behind."""
-    found = named("suggested-anchors").config(CONFIG, 1000, PATCH).message.model.ssd.anchor_generator
+    found = named("mended-min-scale").config(CONFIG, 1000, PATCH).message.model.ssd.anchor_generator
     assert list(found.ssd_anchor_generator.aspect_ratios) == [1.0]
     assert found.ssd_anchor_generator.min_scale == pytest.approx(0.1)
 
@@ -221,7 +238,7 @@ def test_shards_that_leave_no_object_behind_have_no_collateral() -> None:
     report = {
         "findings": [{"name": "collateral", "severity": "error"}],
         "data": {"classes": [], "photos": photos, "pairs": []},
-        "anchors": {"boxes": [], "holes": []},
+        "anchors": {"boxes": [], "holes": [], "layer_ambiguity": None},
     }
     shards = ShardReport({}, {}, {}, (), {}, num_leftover=2, num_moved=0)
     found = [statements(["collateral"], report, each, CONFIG)[0] for each in (shards, replace(shards, num_leftover=0))]
@@ -241,7 +258,7 @@ def test_what_has_a_row_is_not_run_again(tmp_path: Path) -> None:
             return row(variant.name, seed)
 
     bench, path = Quick(Datasets(tmp_path, 5000, 1000), REAL, tmp_path), tmp_path / "rows.jsonl"
-    chosen = [BASE, named("suggested-anchors"), named("min-scale")]
+    chosen = [BASE, named("mended-min-scale"), named("min-scale")]
     assert run_missing(bench, path, chosen, (1, 2), 3) == 3
     assert [(each.variant, each.seed) for each in read_rows(path)] == [("base", 1), ("min-scale", 1), ("base", 2)]
     assert run_missing(bench, path, chosen, (1, 2), None) == 1

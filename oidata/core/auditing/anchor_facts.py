@@ -14,6 +14,7 @@ from oidata.core.auditing.per_image import mined_negatives
 from oidata.core.auditing.sizes import InputBoxes
 from oidata.core.matcher.coverage import sweep
 from oidata.core.matcher.crop import SSD_RANDOM_CROP, CropOperation, ssd_random_crop
+from oidata.core.matcher.layers import layer_ambiguity, placed
 from oidata.core.matcher.targets import Targets, match
 from oidata.core.statistics import usable_photos
 from oidata.core.tables import COORDINATES, TRAIN
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
 
     from oidata.core.auditing.matching import MatchFacts
     from oidata.core.config.pipeline_pb2 import HardExampleMiner, PreprocessingStep, TrainEvalPipelineConfig
+    from oidata.core.matcher.anchors import AnchorGrid
     from oidata.core.matcher.coverage import Sweep
     from oidata.core.matcher.crop import CroppedBoxes
     from oidata.core.matcher.detector import Detector, Placement, Resizer
+    from oidata.core.matcher.targets import Matcher
     from oidata.core.statistics import Cells
 
 SEED = 0
@@ -135,6 +138,7 @@ def anchor_facts(  # noqa: PLR0913, PLR0917 - a detector, its config, and the da
         crop_zoom=zoom,
         sweep=swept,
         holes=hole_facts(swept, seen.truth, side_px, cells.splits),
+        layer_ambiguity=_ambiguity(seen, grid, detector.matcher),
         mined=_mined(detector, config, images, seen, targets, cells),
     )
     return facts, targets
@@ -159,6 +163,11 @@ def _usual_input(detector: Detector, placement: Placement) -> tuple[int, int]:
         return _any_input(detector)
     height_px, width_px = shapes[np.bincount(group).argmax()]
     return int(height_px), int(width_px)
+
+
+def _ambiguity(seen: SeenTruth, grid: AnchorGrid, matcher: Matcher) -> float | None:
+    boxes = seen.boxes[(seen.truth["split"] == TRAIN) & np.isfinite(seen.boxes).all(axis=1)]
+    return layer_ambiguity(grid, matcher, placed(boxes)) if len(boxes) else None
 
 
 def _after_crop(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from oidata.core.auditing.evidence import Evidence, Reads, Rule
 from oidata.core.auditing.findings import Area, Finding, Severity
+from oidata.core.matcher.layers import MAX_AMBIGUITY
 from oidata.core.tables import TRAIN
 from oidata.core.words import counted, percent
 
@@ -132,6 +133,24 @@ def _min_scale(config: PipelineConfig | None) -> float | None:
     return generator.ssd_anchor_generator.min_scale if is_ssd else None
 
 
+def _ambiguous(evidence: Evidence) -> Finding | None:
+    share = evidence.anchors.layer_ambiguity if evidence.anchors else None
+    if share is None or share <= MAX_AMBIGUITY:
+        return None
+    return Finding(
+        name="ambiguous_layers",
+        area=Area.ANCHORS,
+        severity=Severity.WARNING,
+        what="Which layer learns an object depends on where it lies.",
+        evidence=f"Train boxes were moved to random places: at {percent(share, 1)} of these another layer has the best "
+        "anchor than at most places of the same box.",
+        effect="What a layer learns at one place is background to it at the next: of trainings that differed in their "
+        "anchors alone, those with more of this came out worse, even where more boxes had an anchor.",
+        fix="Keep the sizes of neighbouring layers apart, as the reference has them.",
+        source="oidata: exact matcher on moved boxes; benchmarks/RESULTS.md",
+    )
+
+
 def _starved(evidence: Evidence) -> Finding | None:
     rows = _train(evidence)
     starved, total = (sum(getattr(row, name) for row in rows) for name in ("num_starved", "num_boxes"))
@@ -228,6 +247,7 @@ ANCHOR_RULES = (
     Rule(_low_min_scale, Reads.BOTH),
     Rule(_unmatched),
     Rule(_in_holes),
+    Rule(_ambiguous),
     Rule(_suggestion),
     Rule(_starved),
     Rule(_piles),

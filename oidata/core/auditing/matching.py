@@ -114,6 +114,7 @@ class AnchorFacts:
     crop_zoom           median linear zoom of those crops; None without them
     sweep               share of randomly placed boxes with an anchor at the threshold, by side in px and ratio
     holes               by split, the sizes with less than an even chance, of square boxes
+    layer_ambiguity     of the train boxes, as in core/matcher/layers.py; None where there are none
     mined               one MinedFacts per split
     """
 
@@ -126,6 +127,7 @@ class AnchorFacts:
     crop_zoom: float | None
     sweep: Sweep
     holes: tuple[HoleFacts, ...]
+    layer_ambiguity: float | None
     mined: tuple[MinedFacts, ...]
 
     def of_split(self, split: str) -> tuple[MatchFacts, ...]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from oidata.core.matcher.anchors import MultiscaleAnchors, SsdAnchors
+from oidata.core.matcher.layers import MAX_AMBIGUITY, layer_ambiguity, placed
 from oidata.core.matcher.targets import match
 
 if TYPE_CHECKING:
@@ -71,7 +72,9 @@ def best_anchors(
 ) -> Anchors:
     """The anchors that match most boxes of `train` without the forced match; `anchors` itself if none are better.
 
-    Scales listed one by one are taken only where they bring more than min_scale and max_scale do.
+    Sizes that crowd into two layers can match more boxes, but then each layer sees as background what the other learns:
+    layer_ambiguity is bounded. Scales listed one by one are taken only where they bring more than min_scale and
+    max_scale do.
     """
     trials = _Trials(grid_of, matcher, train, anchors)
     start = max((anchors, *_coarse(anchors)), key=trials.merit)
@@ -95,23 +98,35 @@ class _Trials:
 
     def __post_init__(self) -> None:
         self.mids = np.unique(self.truth.mids, return_inverse=True)[1]
-        self.num_matched_now = self._num_matched(self._match(self.anchors))
+        self.placed = placed(self.truth.boxes)
+        grid = self.grid_of(self.anchors)
+        self.num_matched_now = self._num_matched(self._match(grid))
+        self.max_ambiguity = max(self._ambiguity(grid), MAX_AMBIGUITY)
 
     def merit(self, anchors: Anchors) -> float:
-        """The share of matched boxes and a little for more anchors; -1 if a class loses, or after the last trial."""
+        """The share of matched boxes and a little for more anchors; -1 for what is ruled out, or after the last trial.
+
+        Ruled out is that a class loses, or that boxes are too ambiguous.
+        """
         if anchors not in self.merits and len(self.merits) < MAX_TRIALS:
-            self.merits[anchors] = self._merit(self._match(anchors))
+            self.merits[anchors] = self._merit(self.grid_of(anchors))
         return self.merits.get(anchors, -1.0)
 
-    def _match(self, anchors: Anchors) -> Targets:
-        return match(self.truth.boxes, self.truth.image_index, self.grid_of(anchors), self.matcher)
+    def _match(self, grid: AnchorGrid) -> Targets:
+        return match(self.truth.boxes, self.truth.image_index, grid, self.matcher)
+
+    def _ambiguity(self, grid: AnchorGrid) -> float:
+        return layer_ambiguity(grid, self.matcher, self.placed)
 
     def _num_matched(self, targets: Targets) -> np.ndarray:
         return np.bincount(self.mids, targets.num_matched_anchors > 0)
 
-    def _merit(self, targets: Targets) -> float:
+    def _merit(self, grid: AnchorGrid) -> float:
+        targets = self._match(grid)
         num_lost = self.num_matched_now - self._num_matched(targets)
         if (num_lost > np.maximum(MAX_CLASS_LOSS * np.bincount(self.mids), 1)).any():
+            return -1.0
+        if self._ambiguity(grid) > self.max_ambiguity:
             return -1.0
         doublings = np.log2(1 + targets.num_matched_anchors)
         return float((targets.num_matched_anchors > 0).mean() + DOUBLING * doublings.mean())

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from oidata.core.matcher import search
 from oidata.core.matcher.anchors import AnchorGrid, MultiscaleAnchors, SsdAnchors
+from oidata.core.matcher.layers import MAX_AMBIGUITY, layer_ambiguity, placed
 from oidata.core.matcher.search import Anchors, GroundTruth, best_anchors
 from oidata.core.matcher.targets import Matcher, match
 
@@ -76,6 +77,16 @@ def test_no_class_is_traded_away() -> None:
     assert few_now == 10
     assert few_then >= 9
     assert many_now <= many_then < num_matched(truth, greedy)[1]
+
+
+def test_sizes_do_not_crowd_into_two_layers() -> None:
+    """Two layers of one size would match more boxes of that size; it stays clear which layer learns them."""
+    truth, anchors = squares(0.21), replace(SSD, scales=(0.2, 0.95), aspect_ratios=(1.0,))
+    crowded, found = replace(anchors, scales=(0.2, 0.21)), best_anchors(anchors, grid_of, Matcher(), truth)
+    assert num_matched(truth, crowded).sum() > num_matched(truth, anchors).sum()
+    boxes = placed(truth.boxes)
+    assert layer_ambiguity(grid_of(crowded), Matcher(), boxes) > MAX_AMBIGUITY
+    assert layer_ambiguity(grid_of(found), Matcher(), boxes) <= MAX_AMBIGUITY
 
 
 def test_more_anchors_decide_where_as_many_boxes_match() -> None:
