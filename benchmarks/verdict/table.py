@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from oidata.io.photos import sha256_of
 from verdict.agreement import Agreement, Range, agreement, differs, predicted
 from verdict.rows import Row, Setting, Statement, missing, of_setting, read_rows
-from verdict.variants import CHANGES, TABLES, Variant, base_config
+from verdict.variants import TABLES, Variant, base_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 PHOTOS: Final = 5000
 STEPS: Final = 1000
 
+_TITLES: Final = {"changes": "Does the verdict hold?", "anchors": "Which anchors?"}
 _WORDS: Final = {
     "group_boxes": "groups among the boxes",
     "collateral": "photos with a stripped object in view",
@@ -54,13 +55,14 @@ def setting_of(photos: int, steps: int, config: PipelineConfig) -> Setting:
     return Setting(photos, steps, sha256_of(values.encode())[:12])
 
 
-def table(rows: Sequence[Row], setting: Setting, variants: Sequence[Variant] = CHANGES) -> str:
+def table(rows: Sequence[Row], setting: Setting, name: str = "changes") -> str:
     """What is known of a setting. `rows` may be of others too, which are counted. Raises RowsError."""
+    variants = TABLES[name]
     chosen = of_setting(rows, setting)
     comparisons = [_Comparison.of(variant, chosen) for variant in variants[1:]]
     absent = [f"{name} (seed {seed})" for name, seed in missing(chosen, [variant.name for variant in variants])]
     lines = [
-        f"### Does the verdict hold? {setting.photos:,} photos drawn, {setting.steps:,} steps",
+        f"### {_TITLES[name]} {setting.photos:,} photos drawn, {setting.steps:,} steps",
         "",
         *_table(_COLUMNS, [comparison.cells() for comparison in comparisons]),
         "",
@@ -172,7 +174,7 @@ def main() -> None:
     """Print the table as the command line says."""
     asked = arguments(__doc__).parse_args()
     setting = setting_of(asked.photos, asked.steps, base_config())
-    print(table(read_rows(rows_path(asked)), setting, TABLES[asked.table]))
+    print(table(read_rows(rows_path(asked)), setting, asked.table))
 
 
 if __name__ == "__main__":

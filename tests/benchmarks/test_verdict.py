@@ -218,7 +218,7 @@ def test_what_an_audit_did_not_know_yet_it_did_not_find() -> None:
     """A row of before a finding came in stands beside others without one."""
     old = [replace(row(seed=seed), statements=row().statements[:2]) for seed in (1, 2)]
     new = [row("ratios", seed, ambiguous_layers=("warning", 0.2)) for seed in (1, 2)]
-    lines = table([*old, *new], REAL, TABLES["anchors"]).splitlines()
+    lines = table([*old, *new], REAL, "anchors").splitlines()
     assert any("places where another layer is nearer (no finding) → 20.0% (warning) | worse" in line for line in lines)
 
 
