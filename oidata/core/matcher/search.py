@@ -99,14 +99,12 @@ class _Trials:
     def __post_init__(self) -> None:
         self.mids = np.unique(self.truth.mids, return_inverse=True)[1]
         self.placed = placed(self.truth.boxes)
-        grid = self.grid_of(self.anchors)
-        self.num_matched_now = self._num_matched(self._match(grid))
-        self.max_ambiguity = max(self._ambiguity(grid), MAX_AMBIGUITY)
+        self.num_matched_now = self._num_matched(self._match(self.grid_of(self.anchors)))
 
     def merit(self, anchors: Anchors) -> float:
-        """The share of matched boxes and a little for more anchors; -1 for what is ruled out, or after the last trial.
+        """The share of matched boxes and a little for more anchors; -1 after the last trial, and for what is ruled out.
 
-        Ruled out is that a class loses, or that boxes are too ambiguous.
+        Ruled out is what loses too much of a class, and what exceeds MAX_AMBIGUITY, as the anchors of now may.
         """
         if anchors not in self.merits and len(self.merits) < MAX_TRIALS:
             self.merits[anchors] = self._merit(self.grid_of(anchors))
@@ -114,9 +112,6 @@ class _Trials:
 
     def _match(self, grid: AnchorGrid) -> Targets:
         return match(self.truth.boxes, self.truth.image_index, grid, self.matcher)
-
-    def _ambiguity(self, grid: AnchorGrid) -> float:
-        return layer_ambiguity(grid, self.matcher, self.placed)
 
     def _num_matched(self, targets: Targets) -> np.ndarray:
         return np.bincount(self.mids, targets.num_matched_anchors > 0)
@@ -126,7 +121,7 @@ class _Trials:
         num_lost = self.num_matched_now - self._num_matched(targets)
         if (num_lost > np.maximum(MAX_CLASS_LOSS * np.bincount(self.mids), 1)).any():
             return -1.0
-        if self._ambiguity(grid) > self.max_ambiguity:
+        if layer_ambiguity(grid, self.matcher, self.placed) > MAX_AMBIGUITY:
             return -1.0
         doublings = np.log2(1 + targets.num_matched_anchors)
         return float((targets.num_matched_anchors > 0).mean() + DOUBLING * doublings.mean())
