@@ -386,7 +386,7 @@ def test_no_suggestion_has_a_reason(report: AuditReport) -> None:
     """Where no anchors are suggested a note says why, and where some are there is a finding instead."""
     assert report.evidence.suggestion is not None
     assert report.summary().notes == (f"Better anchors: {report.evidence.suggestion.reason}",)
-    assert replace(report, evidence=replace(report.evidence, suggestion=SUGGESTED)).summary().notes == ()
+    assert replace(report, evidence=replace(report.evidence, suggestion=suggested(0.02))).summary().notes == ()
 
 
 def test_group_boxes_that_are_kept_are_named(dataset: Dataset) -> None:
@@ -570,7 +570,13 @@ def with_rarer_lemons(evidence: Evidence) -> Evidence:
 
 MADE = TwinFacts("train", "/m/09k_b", "Lemon", "/m/01nkt", "Cheese", 30, ())
 SCORE = Score(0.5, 1.0, 0.0)
-SUGGESTED = Outcome(Suggestion(SsdAnchors(), (), (Comparison("", 10, SCORE, SCORE),), 0.1), "More boxes.")
+
+
+def suggested(gain: float) -> Outcome:
+    comparison = Comparison("", 10, SCORE, replace(SCORE, share_matched=SCORE.share_matched + gain))
+    return Outcome(Suggestion(SsdAnchors(), (), (comparison,), 0.1), "More boxes.")
+
+
 GROUPS = {"is_group_of": {"yes": 50, "no": 50, "unknown": 0}}
 
 
@@ -599,7 +605,8 @@ GROUPS = {"is_group_of": {"yes": 50, "no": 50, "unknown": 0}}
         (lambda e: with_matches(e, num_starved=1), "starved_boxes", Severity.WARNING),
         (lambda e: with_ambiguity(e, 0.06), "ambiguous_layers", Severity.WARNING),
         (lambda e: replace(e, num_pile_boxes=100), "piles", Severity.WARNING),
-        (lambda e: replace(e, suggestion=SUGGESTED), "better_anchors", Severity.INFO),
+        (lambda e: replace(e, suggestion=suggested(0.02)), "better_anchors", Severity.INFO),
+        (lambda e: replace(e, suggestion=suggested(0.2)), "better_anchors", Severity.WARNING),
         (lambda e: with_classes(e, "validation", num_truth=99), "few_to_measure", Severity.WARNING),
     ],
 )
