@@ -117,7 +117,10 @@ def _anchor_values(config: PipelineConfig) -> Iterator[tuple[str, Value]]:
 BASE: Final = Variant("base", "nothing: groups and depictions dropped, min_scale 0.2, cosine decay")
 _MIN_SCALE: Final = Variant("min-scale", "min_scale 0.05", ANCHORS, anchors=_OPENED)
 _CROWDED: Final = Variant(
-    "suggested-anchors", "scales and ratios by which most boxes have an anchor", ANCHORS, anchors={**_LISTED, **_RATIOS}
+    "suggested-anchors",
+    "scales and ratios by which most boxes have an anchor, once suggested",
+    ANCHORS,
+    anchors={**_LISTED, **_RATIOS},
 )
 CHANGES: Final = (
     BASE,
@@ -140,9 +143,9 @@ CHANGES: Final = (
 )
 ANCHOR_SETS: Final = (
     BASE,
-    Variant("ratios", "ratios by which more boxes have an anchor", ANCHORS, anchors=_RATIOS),
-    Variant("scales", "min_scale and max_scale by which more boxes have an anchor", ANCHORS, anchors=_SCALES),
     _CROWDED,
+    Variant("ratios", "the ratios of those, with the scales of the base", ANCHORS, anchors=_RATIOS),
+    Variant("scales", "min_scale 0.186, max_scale 0.637, by which more boxes have an anchor", ANCHORS, anchors=_SCALES),
     _MIN_SCALE,
     Variant(
         "mended-min-scale",

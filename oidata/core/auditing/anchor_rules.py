@@ -182,8 +182,8 @@ def _suggestion(evidence: Evidence) -> Finding | None:
         severity=Severity.WARNING if outcome.suggestion.validation[0].gain >= MUCH_GAINED else Severity.INFO,
         what="Other anchors of the same generator match more boxes.",
         evidence=outcome.reason,
-        effect="Where a suggestion matched 17 % more boxes, trainings came to an AP50 of 0.64 instead of 0.60; where 1 "
-        "% more were matched, nothing was gained. A checkpoint's box predictor has to learn anew.",
+        effect="Where a suggestion matched 17 % more boxes, trainings came to an AP50 of 0.64 instead of 0.60. What "
+        "fewer are worth is not known. A checkpoint's box predictor has to learn anew.",
         fix="Train with the suggested anchor_generator beside your own, and compare: oidata evaluate --against.",
         source="oidata: fitted on train, scored on validation with the exact matcher; benchmarks/RESULTS.md",
     )
