@@ -1,6 +1,7 @@
 """Decode photos and tell their duplicates, against a bare Pillow loop that decodes them; then search for near pairs."""
 
 import os
+from pathlib import Path
 
 from harness import Quantity, execute, job, measure, options, parsed, table
 
@@ -23,7 +24,7 @@ def main() -> None:
     for workers in asked.workers:
         commands = [job("bare Pillow", "pillow_decode", directory, workers)]
         commands.append(job("oidata", "oidata_decode", directory, workers))
-        title = f"Photos of {directory}, processes: {workers}, their start included"
+        title = f"Photos of {Path(directory).name}, processes: {workers}, their start included"
         print(table(title, measure(commands, asked.runs), SECONDS), flush=True)
     print(f"In one process: {execute(job('stages', 'oidata_decode_stages', directory)).output}\n", flush=True)
     search = [job(f"{number:,} hashes", "oidata_near_pairs", number) for number in asked.hashes]
