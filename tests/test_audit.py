@@ -35,6 +35,8 @@ from oidata.strip import strip, unstrip
 from tests.conftest import SHARED, absent
 from tests.test_cli import oidata
 
+README = Path(__file__).parents[1] / "README.md"
+
 
 @pytest.fixture(scope="module")
 def sample(stripped_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -374,6 +376,9 @@ def test_the_users_question(user_config: Path, shared_mirror: Path, tmp_path: Pa
     assert report.evidence.anchors is not None
     inner = [facts.hole for facts in report.evidence.anchors.holes if facts.hole.where == "inner"]
     assert all(42 < hole.side_min < 43 and 49 < hole.side_max < 50 for hole in inner)
+    shown = re.search(r"^```\n(Verdict: .*?)^```", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    assert shown is not None
+    assert shown[1].split() == f"Verdict: {report.verdict.text}".split()
 
 
 def test_the_config_on_one_line_is_the_same(user_config: Path, dataset: Dataset) -> None:
