@@ -468,8 +468,8 @@ def oidata_causes(photos: str, detections: str) -> str:
 
     tables, found, cells = _detection_tables(int(photos), int(detections))
     config = read_config("ssd_mobilenet_v2_coco")
-    scored = evaluation_set(tables, found.iloc[:1], cells)
-    with patch.object(evaluation, "coco_ap", return_value=coco_ap(scored, groups_are_crowds=True)):
+    coco = coco_ap(evaluation_set(tables, found.iloc[:1], cells), groups_are_crowds=True)
+    with patch.object(evaluation, "coco_ap", return_value=coco):
         start_s = time.perf_counter()
         scored = evaluation_set(tables, found, cells)
         numbers = anchor_numbers(config, ground_truth(tables.images, tables.boxes))

@@ -153,7 +153,7 @@ def audit(dataset: Dataset, request: Request | None = None, progress: Progress |
     """Audit a dataset; writes audit/report.html, report.json, boxes.parquet and duplicates.parquet into it.
 
     Raises ConfigError for a config that cannot be audited, UsageError for a split that the dataset lacks, DatasetError
-    where there is no ground truth to audit.
+    where there is no ground truth to audit, or where another audit writes into it at the end.
     """
     request, progress = request or Request(), progress or Silence()
     cells = Cells(dataset.info.classes, dataset.splits(request.splits))

@@ -157,7 +157,8 @@ def evaluate(dataset: Dataset, request: Request | None = None) -> EvaluationRepo
     """Evaluate a run; writes evaluation.json, failures.parquet and report.html into it.
 
     Raises TableError for detections that cannot be scored, ConfigError for a config that cannot be read, UsageError for
-    a split that the dataset lacks, DatasetError where there is no such run, or no ground truth.
+    a split that the dataset lacks, DatasetError where there is no such run, or no ground truth, or where another
+    process writes into the run at the end.
     """
     request = request or Request()
     _check(request)

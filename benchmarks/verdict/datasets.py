@@ -17,7 +17,7 @@ from oidata.io.photos import sha256_of
 from oidata.sample.draw import draw, identify, scene_of
 from oidata.strip import strip
 from verdict.statements import statements
-from verdict.variants import ANCHORS, BASE_DATA, GROUPS, RATE, TABLES, UNBOXED, base_config
+from verdict.variants import ANCHORS, BASE_DATA, GROUPS, RATE, UNBOXED, VARIANTS, base_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,7 +119,7 @@ class Datasets:
         base = base_config()
         if not variant.takes_suggestion:
             return variant.config(base, self.steps)
-        compared = next(each for variants in TABLES.values() for each in variants if each.name == variant.base)
+        compared = VARIANTS[variant.base]
         patch = self._audited(compared, self._config(compared))["suggested_patch"]
         if not patch:
             raise NoSuggestionError

@@ -28,7 +28,7 @@ from ssd.make import HOARDING
 from verdict.datasets import Datasets, NoSuggestionError, directory_name
 from verdict.rows import SEEDS, Row, Setting, append_row, missing, of_setting, read_rows
 from verdict.table import arguments, rows_path, setting_of
-from verdict.variants import BASE_DATA, BOXED_DATA, TABLES, base_config
+from verdict.variants import BASE_DATA, BOXED_DATA, TABLES, VARIANTS, base_config
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,11 +129,10 @@ def run_missing(bench: Bench, path: Path, variants: Sequence[Variant], seeds: Se
 def main() -> None:
     """Run as the command line says."""
     parser = arguments(__doc__)
-    names = {variant.name for variants in TABLES.values() for variant in variants}
     parser.add_argument("--work", type=Path, required=True, help="where photos, datasets and trainings are kept")
     parser.add_argument("--checkpoint", type=Path, required=True, help="the weights.npz whose backbone all begin with")
     parser.add_argument("--mirror", type=Path, help="where the photos are drawn already, with seed 2")
-    parser.add_argument("--only", action="append", choices=sorted(names), help="this variant; may be given again")
+    parser.add_argument("--only", action="append", choices=VARIANTS, help="this variant; may be given again")
     parser.add_argument("--seed", type=int, action="append", help=f"this seed; may be given again (default {SEEDS})")
     parser.add_argument("--limit", type=int, help="at most so many trainings")
     parser.add_argument("--processes", type=int, default=2, help="that draw and write shards (%(default)s)")
@@ -142,7 +141,10 @@ def main() -> None:
     setting = setting_of(asked.photos, asked.steps, base_config())
     datasets = Datasets(work, asked.photos, asked.steps, asked.processes, asked.mirror)
     bench = Bench(datasets, setting, asked.checkpoint.absolute())
-    chosen = [variant for variant in TABLES[asked.table] if variant.name in (asked.only or names)]
+    names = [variant.name for variant in TABLES[asked.table]]
+    if others := set(asked.only or ()).difference(names):
+        parser.error(f"not in the table {asked.table}: {', '.join(sorted(others))}")
+    chosen = [VARIANTS[name] for name in names if name in (asked.only or names)]
     num_done = run_missing(bench, rows_path(asked), chosen, asked.seed or SEEDS, asked.limit)
     print(f"{num_done} trainings done")
 

@@ -60,7 +60,7 @@ def table(rows: Sequence[Row], setting: Setting, name: str = "changes") -> str:
     variants = TABLES[name]
     chosen = of_setting(rows, setting)
     comparisons = [_Comparison.of(variant, chosen) for variant in variants[1:]]
-    absent = [f"{name} (seed {seed})" for name, seed in missing(chosen, [variant.name for variant in variants])]
+    absent = [f"{variant} (seed {seed})" for variant, seed in missing(chosen, [variant.name for variant in variants])]
     lines = [
         f"### {_TITLES[name]} {setting.photos:,} photos drawn, {setting.steps:,} steps",
         "",

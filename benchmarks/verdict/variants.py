@@ -157,3 +157,5 @@ ANCHOR_SETS: Final = (
 )
 TABLES: Final[Mapping[str, tuple[Variant, ...]]] = {"changes": CHANGES, "anchors": ANCHOR_SETS}
 """The tables that there are. The second was made after the first, with an audit that had learned from it."""
+VARIANTS: Final[Mapping[str, Variant]] = {each.name: each for variants in TABLES.values() for each in variants}
+"""Those of all tables, by name."""

@@ -15,12 +15,11 @@ from verdict.agreement import Agreement, Direction, Range, agreement, predicted
 from verdict.rows import Row, RowsError, Setting, Statement, append_row, missing, of_setting, read_rows
 from verdict.statements import statements
 from verdict.table import table
-from verdict.variants import ANCHORS, BASE, GROUPS, RATE, TABLES, UNBOXED, Variant, base_config
+from verdict.variants import ANCHORS, BASE, GROUPS, RATE, TABLES, UNBOXED, VARIANTS, Variant, base_config
 
 REAL, TOY = Setting(5000, 1000, "c"), Setting(200, 4, "c")
 CONFIG = base_config()
 NAMES = (*GROUPS, *ANCHORS, *RATE, *UNBOXED)
-VARIANTS = tuple({each.name: each for variants in TABLES.values() for each in variants}.values())
 PATCH = "anchor_generator { ssd_anchor_generator { num_layers: 6 min_scale: 0.1 max_scale: 0.7 aspect_ratios: 1.0 } }"
 
 
@@ -44,10 +43,6 @@ def row(variant: str = "base", seed: int = 1, ap50: float = 0.4, **said: tuple[s
 
 def line_of(variant: Variant, rows: list[Row]) -> str:
     return next(line for line in table(rows, REAL).splitlines() if line.startswith(f"| {variant.change} |"))
-
-
-def named(name: str) -> Variant:
-    return next(variant for variant in VARIANTS if variant.name == name)
 
 
 def test_rows_are_read_as_they_were_appended(tmp_path: Path) -> None:
@@ -166,9 +161,9 @@ def test_the_table_names_what_is_not_run() -> None:
     assert "min-scale (seed 2)" in absent
     assert "min-scale (seed 1)" not in absent
     assert "base" not in absent
-    assert line_of(named("groups-kept"), rows).endswith("| not run |")
-    assert "one seed" in line_of(named("min-scale"), rows)
-    assert line_of(named("min-scale"), rows).endswith("| not told apart |")
+    assert line_of(VARIANTS["groups-kept"], rows).endswith("| not run |")
+    assert "one seed" in line_of(VARIANTS["min-scale"], rows)
+    assert line_of(VARIANTS["min-scale"], rows).endswith("| not told apart |")
 
 
 @pytest.mark.parametrize("ap50,expected", [(0.3, "agrees"), (0.6, "disagrees")])
@@ -176,7 +171,7 @@ def test_the_table_says_what_was_said_and_shown(ap50: float, expected: str) -> N
     """With shares and severities of both sides, whichever way it came out."""
     rows = [row(seed=1, unmatched_boxes=("warning", 0.3)), row(seed=2, ap50=0.41, unmatched_boxes=("warning", 0.3))]
     rows += [row("min-scale", seed, ap50, unmatched_boxes=("error", 0.5)) for seed in (1, 2)]
-    line = line_of(named("min-scale"), rows)
+    line = line_of(VARIANTS["min-scale"], rows)
     assert "boxes without an anchor 30.0% (warning) → 50.0% (error) | worse |" in line
     assert line.endswith(f"| {expected} |")
 
@@ -185,20 +180,24 @@ def test_every_variant_is_one_change_of_the_base() -> None:
     """Of the config's fields, the dataset or the shards; and no two are the same training."""
     base = BASE.config(CONFIG, 1000)
     changes = []
-    for variant in VARIANTS[1:]:
+    for variant in VARIANTS.values():
+        if variant is BASE:
+            continue
         fields = {each.path.rpartition(".")[0] for each in differences(variant.config(CONFIG, 1000, PATCH), base)}
         changes.append((frozenset(fields), variant.shards_name))
         assert bool(fields) != (variant.shards_name != BASE.shards_name)
         assert len(fields) <= 1
     data = [shards for fields, shards in changes if not fields]
     assert len(data) == len(set(data))
-    assert all(named(each.name) == each for variants in TABLES.values() for each in variants)
+    for variants in TABLES.values():
+        assert len({variant.name for variant in variants}) == len(variants)
+        assert all(VARIANTS[variant.name] is variant for variant in variants)
 
 
 def test_the_rate_decays_to_the_end_or_never() -> None:
     """With the same peak, after the same warm-up."""
     base, constant = (
-        schedule(each.config(CONFIG, 800).message.train_config) for each in (BASE, named("constant-rate"))
+        schedule(each.config(CONFIG, 800).message.train_config) for each in (BASE, VARIANTS["constant-rate"])
     )
     assert base is not None
     assert constant is not None
@@ -208,7 +207,7 @@ def test_the_rate_decays_to_the_end_or_never() -> None:
 
 def test_scales_that_are_listed_take_the_place_of_those_that_are_spread() -> None:
     """A config with both would be ambiguous to read."""
-    found = named("suggested-anchors").config(CONFIG, 1000).message.model.ssd.anchor_generator.ssd_anchor_generator
+    found = VARIANTS["suggested-anchors"].config(CONFIG, 1000).message.model.ssd.anchor_generator.ssd_anchor_generator
     assert len(found.scales) == found.num_layers
     assert not found.HasField("min_scale")
     assert not found.HasField("max_scale")
@@ -224,7 +223,7 @@ def test_what_an_audit_did_not_know_yet_it_did_not_find() -> None:
 
 def test_suggested_anchors_take_the_place_of_all() -> None:
     """No aspect ratio of the base stays behind."""
-    found = named("mended-min-scale").config(CONFIG, 1000, PATCH).message.model.ssd.anchor_generator
+    found = VARIANTS["mended-min-scale"].config(CONFIG, 1000, PATCH).message.model.ssd.anchor_generator
     assert list(found.ssd_anchor_generator.aspect_ratios) == [1.0]
     assert found.ssd_anchor_generator.min_scale == pytest.approx(0.1)
 
@@ -258,7 +257,7 @@ def test_what_has_a_row_is_not_run_again(tmp_path: Path) -> None:
             return row(variant.name, seed)
 
     bench, path = Quick(Datasets(tmp_path, 5000, 1000), REAL, tmp_path), tmp_path / "rows.jsonl"
-    chosen = [BASE, named("mended-min-scale"), named("min-scale")]
+    chosen = [BASE, VARIANTS["mended-min-scale"], VARIANTS["min-scale"]]
     assert run_missing(bench, path, chosen, (1, 2), 3) == 3
     assert [(each.variant, each.seed) for each in read_rows(path)] == [("base", 1), ("min-scale", 1), ("base", 2)]
     assert run_missing(bench, path, chosen, (1, 2), None) == 1
